@@ -1,0 +1,105 @@
+"""minigan: a from-scratch deep-learning engine on NumPy and CuPy that trains GANs.
+
+>>> import minigan
+>>> x = minigan.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> y = (x ** 3).sum()
+>>> (g,) = minigan.grad(y, x, create_graph=True)   # 3x²
+>>> minigan.grad(g.sum(), x)[0]                    # 6x
+tensor([ 6., 12., 18.], dtype=float32)
+"""
+
+from . import autograd, cuda, nn, ops, optim
+from ._tensor import Tensor, tensor
+from .array import (
+    Device,
+    Generator,
+    bool_,
+    default_generator,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int32,
+    int64,
+    manual_seed,
+    set_default_dtype,
+    uint8,
+)
+from .autograd import (
+    Function,
+    backward,
+    enable_grad,
+    grad,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .checker import GradcheckError, gradcheck
+from .ops import clone
+from .ops.conv import conv2d, conv_transpose2d
+from .ops.creation import (
+    arange,
+    as_tensor,
+    empty,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    zeros,
+    zeros_like,
+)
+from .ops.elementwise import (
+    abs,
+    add,
+    clamp,
+    div,
+    eq,
+    exp,
+    ge,
+    gt,
+    isfinite,
+    isnan,
+    le,
+    log,
+    lt,
+    mul,
+    ne,
+    neg,
+    pow,
+    relu,
+    sigmoid,
+    sign,
+    sqrt,
+    square,
+    sub,
+    tanh,
+    where,
+)
+from .ops.linalg import matmul
+from .ops.norm import batch_norm, dropout
+from .ops.reduction import mean, sum, var
+from .ops.shape import (
+    cat,
+    chunk,
+    flatten,
+    narrow,
+    permute,
+    reshape,
+    squeeze,
+    stack,
+    t,
+    transpose,
+    unflatten,
+    unsqueeze,
+)
+
+__version__ = "0.1.0"
+device = Device

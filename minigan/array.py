@@ -1,0 +1,244 @@
+"""The ground floor: array modules, devices, dtypes and random generators.
+
+Everything above works on arrays without asking where they live.  This file is where a NumPy
+array is told from a CuPy one, where data cross from one device to the other, and where PyTorch's
+rules for result dtypes are spelled out.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Array = Any  # numpy.ndarray or cupy.ndarray
+
+bool_ = np.dtype("bool")
+uint8 = np.dtype("uint8")
+int32 = np.dtype("int32")
+int64 = np.dtype("int64")
+float16 = np.dtype("float16")
+float32 = np.dtype("float32")
+float64 = np.dtype("float64")
+complex128 = np.dtype("complex128")
+
+_default_dtype = float32
+
+
+def get_default_dtype() -> np.dtype:
+    """The dtype that Python floats and new parameters get (float32 unless changed)."""
+    return _default_dtype
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Make ``dtype`` (a float dtype) the one that Python floats and new parameters get.
+
+    >>> import minigan
+    >>> minigan.set_default_dtype("float64")
+    >>> minigan.tensor(0.5).dtype
+    dtype('float64')
+    >>> minigan.set_default_dtype(minigan.float32)
+    """
+    global _default_dtype
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        raise TypeError(f"set_default_dtype: expected a float dtype, got {dtype}")
+    _default_dtype = dtype
+
+
+# ------------------------------------------------------------------------------------ devices
+
+
+class Device:
+    """Where an array lives: ``device("cpu")``, ``device("cuda")`` or ``device("cuda:1")``.
+
+    >>> import minigan
+    >>> minigan.device("cuda:1").index
+    1
+    >>> minigan.device("cpu") == "cpu"
+    True
+    """
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, name: str | Device):
+        kind, _, index = str(name).partition(":")
+        if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+            raise RuntimeError(f'device: expected "cpu", "cuda" or "cuda:N", got "{name}"')
+        self.type = kind
+        self.index = int(index or 0) if kind == "cuda" else None
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device('{self}')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (Device, str)) and str(self) == str(Device(other))
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def cupy() -> ModuleType:
+    """The CuPy module, or one clear error where it is not installed."""
+    try:
+        import cupy as module
+    except ImportError as error:
+        raise RuntimeError(
+            'device "cuda" needs CuPy, which is not installed: '
+            'pip install "minigan[cuda13x]" (or cuda12x)'
+        ) from error
+    return module
+
+
+def array_module(array: Array) -> ModuleType:
+    """NumPy or CuPy, whichever ``array`` belongs to."""
+    return np if isinstance(array, (np.ndarray, np.generic)) else cupy()
+
+
+def module_for(device: Device | str | None) -> ModuleType:
+    """The array module that makes arrays on ``device`` (None: the CPU)."""
+    if device is None or Device(device).type == "cpu":
+        return np
+    module = cupy()
+    if not module.cuda.is_available():
+        raise RuntimeError('device "cuda" was asked for, but no CUDA GPU is present')
+    return module
+
+
+def device_of(array: Array) -> Device:
+    """The device on which ``array`` lives."""
+    return Device("cpu") if isinstance(array, np.ndarray) else Device(f"cuda:{array.device.id}")
+
+
+def to_device(array: Array, device: Device | str) -> Array:
+    """``array`` on ``device``: itself if it is there already, else a copy."""
+    target = Device(device)
+    if target == device_of(array):
+        return array
+    module = module_for(target)
+    if module is np:
+        return array.get()
+    with module.cuda.Device(target.index):
+        return module.asarray(array)
+
+
+# ------------------------------------------------------------------------------------- dtypes
+
+_CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def result_dtype(*operands: Any) -> np.dtype:
+    """The dtype of an elementwise result by PyTorch's rules.
+
+    Operands are arrays or Python numbers.  Categories rank bool < integer < float < complex;
+    arrays with dimensions decide, and a 0-d array, and after it a Python number, matter only
+    when their category is higher.
+
+    >>> result_dtype(np.ones(2, np.float32), np.float64(1.0).reshape(()), 2.5)
+    dtype('float32')
+    >>> result_dtype(np.ones(2, np.int64), 0.5)
+    dtype('float32')
+    """
+    ranks: list[list[np.dtype]] = [[], [], []]  # with dimensions, 0-d, Python numbers
+    for x in operands:
+        if hasattr(x, "dtype"):
+            ranks[0 if x.ndim else 1].append(x.dtype)
+        elif isinstance(x, bool):
+            ranks[2].append(bool_)
+        elif isinstance(x, int):
+            ranks[2].append(int64)
+        else:
+            ranks[2].append(complex128 if isinstance(x, complex) else _default_dtype)
+    result = None
+    for dtypes in ranks:
+        if not dtypes:
+            continue
+        here = dtypes[0]
+        for dtype in dtypes[1:]:
+            here = promote_dtypes(here, dtype)
+        if result is None or _CATEGORY[here.kind] > _CATEGORY[result.kind]:
+            # A complex number among real floats keeps their precision.
+            result = here if result is None else promote_dtypes(result, here)
+    return result
+
+
+def promote_dtypes(a: np.dtype, b: np.dtype) -> np.dtype:
+    """The dtype that holds both, where an integer never widens a float (int64, float32: float32).
+
+    >>> promote_dtypes(int64, float32)
+    dtype('float32')
+    """
+    if _CATEGORY[a.kind] != _CATEGORY[b.kind] and max(_CATEGORY[a.kind], _CATEGORY[b.kind]) == 2:
+        return a if a.kind == "f" else b
+    return np.promote_types(a, b)
+
+
+# ------------------------------------------------------------------------------------- random
+
+
+class Generator:
+    """A seeded source of random numbers on one device, as ``torch.Generator``.
+
+    On the CPU it is NumPy's PCG64, on a GPU CuPy's XORWOW.
+
+    >>> g = Generator().manual_seed(3)
+    >>> state = g.get_state()
+    >>> a = g.rng.standard_normal(2); g.set_state(state)
+    >>> bool((a == g.rng.standard_normal(2)).all())
+    True
+    """
+
+    def __init__(self, device: Device | str = "cpu"):
+        self.device = Device(device)
+        self._module = module_for(self.device)
+        self.manual_seed(0)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the sequence of ``seed`` (a non-negative integer); returns the generator."""
+        if not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ValueError(f"manual_seed: expected a non-negative integer, got {seed!r}")
+        self.seed = int(seed)
+        self.rng = self._module.random.default_rng(self.seed)
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed that the sequence was started from."""
+        return self.seed
+
+    def get_state(self) -> dict[str, Any]:
+        """The state as plain numbers (it can be written as JSON)."""
+        return {"seed": self.seed, "bit_generator": self.rng.bit_generator.state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state that ``get_state`` gave."""
+        self.seed = int(state["seed"])
+        self.rng.bit_generator.state = state["bit_generator"]
+
+
+_generators: dict[str, Generator] = {}
+
+
+def default_generator(device: Device | str | None = None) -> Generator:
+    """The generator used on ``device`` where none is given."""
+    key = str(Device(device or "cpu"))
+    if key not in _generators:
+        _generators[key] = Generator(key)
+    return _generators[key]
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generators of every device; returns the CPU's.
+
+    >>> import minigan
+    >>> a = minigan.manual_seed(1) and minigan.randn(2)
+    >>> b = minigan.manual_seed(1) and minigan.randn(2)
+    >>> bool((a == b).all())
+    True
+    """
+    for generator in _generators.values():
+        generator.manual_seed(seed)
+    return default_generator().manual_seed(seed)

@@ -1,0 +1,369 @@
+"""The engine: functions that know their gradient, and ``grad``, which walks the graph.
+
+The whole idea: a Function computes an array (``forward``) and states its gradient *as a program
+in Tensors* (``vjp``).  Calling a Function records a Node.  ``grad`` visits the nodes between
+outputs and inputs in descending order of creation, which is a topological order, and calls each
+``vjp`` once.  Because a ``vjp`` is made of Functions, running it with recording on
+(``create_graph=True``) gives a gradient that can be differentiated again, to any order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import ContextDecorator
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import array as arrays
+from ._tensor import Absent, Leaf, Node, Tensor
+from .array import Array
+
+
+class _Mode(threading.local):
+    recording = True
+
+
+_mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded for differentiation in this thread."""
+    return _mode.recording
+
+
+class set_grad_enabled(ContextDecorator):
+    """Turn recording on or off: at once, or for a ``with`` block or a decorated function."""
+
+    def __init__(self, mode: bool):
+        self.before, self.mode = _mode.recording, bool(mode)
+        _mode.recording = self.mode
+
+    def __call__(self, function):
+        _mode.recording = self.before  # as a decorator it acts only inside the function
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> set_grad_enabled:
+        return set_grad_enabled(self.mode)
+
+    def __enter__(self) -> None:
+        _mode.recording = self.mode
+
+    def __exit__(self, *exc: object) -> None:
+        _mode.recording = self.before
+
+
+class _Recording(ContextDecorator):
+    def __init__(self):
+        self.before: list[bool] = []  # a stack: one object may be entered again inside itself
+
+    def __enter__(self) -> None:
+        self.before.append(_mode.recording)
+        _mode.recording = self.on
+
+    def __exit__(self, *exc: object) -> None:
+        _mode.recording = self.before.pop()
+
+    def _recreate_cm(self) -> _Recording:
+        return type(self)()
+
+
+class no_grad(_Recording):
+    """A ``with`` block (or decorated function) in which nothing is recorded.
+
+    >>> import minigan
+    >>> x = minigan.tensor(2.0, requires_grad=True)
+    >>> with minigan.no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
+
+    on = False
+
+
+class enable_grad(_Recording):
+    """A ``with`` block in which operations are recorded, also inside ``no_grad``."""
+
+    on = True
+
+
+class Function:
+    """An operation and its gradient.  Parameters that are no tensors go to ``__init__``.
+
+    A subclass defines
+
+    * ``forward(*inputs) -> array``: inputs are arrays, or Python numbers as the caller gave them;
+    * ``vjp(needs, g, y, *inputs) -> tuple``: for every input with ``needs[i]``, the gradient
+      ``g · ∂y/∂input_i`` as a Tensor computed by Tensor operations (None elsewhere);
+    * ``reads``: for every input, which values its gradient reads: input indices and "y" for the
+      output.  What no wanted gradient reads is not kept, and arrives in ``vjp`` as an Absent
+      with shape and dtype only.  None: every gradient reads every input;
+    * ``is_view``: whether the result may share memory with the first input.
+    """
+
+    reads: tuple[tuple[int | str, ...], ...] | None = None
+    is_view = False
+
+    def forward(self, *inputs: Any) -> Array:
+        raise NotImplementedError
+
+    def vjp(self, needs: tuple[bool, ...], g: Tensor, y: Any, *inputs: Any) -> tuple:
+        raise NotImplementedError(f"{type(self).__name__} has no gradient")
+
+    def __call__(self, *inputs: Any) -> Tensor:
+        output = self.forward(*[x.array if isinstance(x, Tensor) else x for x in inputs])
+        if isinstance(output, np.generic):  # NumPy turns 0-d results into scalars
+            output = np.asarray(output)
+        version = None
+        if self.is_view and arrays.array_module(output).may_share_memory(output, inputs[0].array):
+            version = inputs[0].version
+        result = Tensor(output, None, version)
+        if _mode.recording:
+            needs = tuple([isinstance(x, Tensor) and x.requires_grad for x in inputs])
+            if True in needs:
+                result.node = self._record(needs, inputs, result)
+        return result
+
+    def _record(self, needs: tuple[bool, ...], inputs: tuple, result: Tensor) -> Node:
+        node = Node(self)
+        node.edges = tuple(
+            [x.node if need else None for x, need in zip(inputs, needs, strict=True)]
+        )
+        keep_inputs, keep_output = _kept(self.reads, needs)
+        saved, checks = [], []
+        for x, keep in zip(inputs, keep_inputs, strict=True):
+            if isinstance(x, Tensor):
+                if keep:
+                    checks.append((x.version, x.version[0]))
+                else:
+                    x = Absent(x.array)
+            saved.append(x)
+        if keep_output:
+            node.output = result.array
+            checks.append((result.version, result.version[0]))
+        node.saved, node.checks = tuple(saved), tuple(checks)
+        node.spec = Absent(result.array)
+        return node
+
+
+@cache
+def _kept(reads: tuple | None, needs: tuple[bool, ...]) -> tuple[tuple[bool, ...], bool]:
+    """Which inputs, and whether the output, the wanted gradients read."""
+    if reads is None:
+        return (True,) * len(needs), False
+    read = {value for r, need in zip(reads, needs, strict=True) if need for value in r}
+    return tuple(i in read for i in range(len(needs))), "y" in read
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of ``Σ ⟨grad_outputs, outputs⟩`` with respect to ``inputs``.
+
+    Args:
+        outputs, inputs: a Tensor or a sequence; inputs may be leaves or results of operations.
+        grad_outputs: one Tensor of the output's shape (None: ones) for each output; may be left
+            out where all outputs have one element.
+        retain_graph: keep what the graph holds for another pass (default: ``create_graph``).
+        create_graph: record the gradients themselves, so that they can be differentiated.
+        allow_unused: give None, instead of an error, for inputs that outputs do not depend on.
+        materialize_grads: give zeros for those inputs.
+
+    Returns:
+        One Tensor per input, of its shape and dtype.
+
+    Raises:
+        RuntimeError: nothing to differentiate, a graph already freed, a needed value changed.
+
+    >>> import minigan
+    >>> x = minigan.tensor(3.0, requires_grad=True)
+    >>> (g,) = minigan.grad(x**4, x, create_graph=True)
+    >>> g.item(), minigan.grad(g, x)[0].item()
+    (108.0, 108.0)
+    """
+    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    for i, x in enumerate(inputs):
+        if not x.requires_grad:
+            raise RuntimeError(f"grad: input {i} (shape {x.shape}) does not require grad")
+    seeds = _seeds("grad", outputs, grad_outputs)
+    table = _walk(seeds, {x.node for x in inputs}, retain_graph, create_graph)
+    results = []
+    for i, x in enumerate(inputs):
+        g = table.get(x.node)
+        if g is None and materialize_grads:
+            g = Tensor(arrays.array_module(x.array).zeros_like(x.array))
+        elif g is None and not allow_unused:
+            raise RuntimeError(
+                f"grad: input {i} (shape {x.shape}) appears not to have been used in the graph; "
+                "set allow_unused=True if this is meant"
+            )
+        results.append(g)
+    return tuple(results)
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Add the gradients of ``tensors`` to the ``.grad`` of the leaves (or of ``inputs``)."""
+    seeds = _seeds("backward", tensors, grad_tensors)
+    if inputs is None:
+        targets = None
+    else:
+        targets = {x.node for x in ((inputs,) if isinstance(inputs, Tensor) else inputs)}
+    table = _walk(seeds, targets, retain_graph, create_graph)
+    taken = {id(g.array) for g in seeds.values()}  # arrays that somebody else holds already
+    for node, g in table.items():
+        if node.grad is not None:
+            with set_grad_enabled(create_graph):
+                g = node.grad + g
+        elif not create_graph and (id(g.array) in taken or g.array.base is not None):
+            g = Tensor(g.array.copy())  # a gradient of one's own: callers change it in place
+        taken.add(id(g.array))
+        node.grad = g
+
+
+def _seeds(name: str, outputs: Any, grad_outputs: Any) -> dict[Node, Tensor]:
+    """The gradient each output's node starts with."""
+    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    if grad_outputs is None:
+        grad_outputs = (None,) * len(outputs)
+    elif isinstance(grad_outputs, Tensor):
+        grad_outputs = (grad_outputs,)
+    if len(grad_outputs) != len(outputs):
+        raise RuntimeError(
+            f"{name}: expected one gradient per output ({len(outputs)}), got {len(grad_outputs)}"
+        )
+    seeds: dict[Node, Tensor] = {}
+    for i, (y, g) in enumerate(zip(outputs, grad_outputs, strict=True)):
+        if not y.requires_grad:
+            raise RuntimeError(
+                f"{name}: output {i} does not require grad and does not have a grad_fn"
+            )
+        if g is None:
+            if y.array.size != 1:
+                raise RuntimeError(
+                    f"{name}: a gradient can be implicitly created only for scalar outputs, "
+                    f"output {i} has shape {y.shape}; give one"
+                )
+            g = Tensor(arrays.array_module(y.array).ones_like(y.array))
+        elif g.shape != y.shape:
+            raise RuntimeError(
+                f"{name}: output {i} has shape {y.shape}, its gradient has shape {g.shape}"
+            )
+        elif g.dtype != y.dtype and y.dtype.kind != "c":
+            g = g.to(y.dtype)
+        seeds[y.node] = seeds[y.node] + g if y.node in seeds else g
+    return seeds
+
+
+def _walk(
+    seeds: dict[Node, Tensor],
+    targets: set[Node] | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+) -> dict[Node, Tensor]:
+    """Gradients of the target nodes (None: of all leaves), from the outputs down."""
+    keep_graph = create_graph if retain_graph is None else retain_graph
+    order, useful = _plan(seeds, targets)
+    table, results = dict(seeds), {}
+    with set_grad_enabled(create_graph):
+        for node in order:
+            g = table.pop(node, None)
+            if g is None or node not in useful:
+                continue
+            if node.function is None or (targets is not None and node in targets):
+                results[node] = g
+            needs = tuple([edge in useful for edge in node.edges])
+            if True not in needs:
+                continue
+            gradients = node.function.vjp(needs, g, *_unpack(node))
+            for edge, need, gradient in zip(node.edges, needs, gradients, strict=True):
+                if need and gradient is not None:
+                    table[edge] = table[edge] + gradient if edge in table else gradient
+            if not keep_graph:
+                _free(node)
+    return results
+
+
+def _plan(roots: Iterable[Node], targets: set[Node] | None) -> tuple[list[Node], set[Node]]:
+    """The nodes below ``roots``, outputs first, and which of them lead to a target."""
+    oldest = min((n.number for n in targets), default=0) if targets is not None else 0
+    seen, stack = set(roots), list(roots)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge not in seen and edge.number >= oldest:
+                seen.add(edge)
+                stack.append(edge)
+    order = sorted(seen, key=lambda node: -node.number)
+    useful: set[Node] = set()
+    for node in reversed(order):  # inputs first
+        wanted = (
+            (node.function is None and node.requires_grad) if targets is None else node in targets
+        )
+        if wanted or any(edge in useful for edge in node.edges):
+            useful.add(node)
+    return order, useful
+
+
+def _unpack(node: Node) -> tuple:
+    """``y, *inputs`` as the node's vjp takes them."""
+    if node.saved is None:
+        raise RuntimeError(
+            "backward: trying to go through the graph a second time, but the values it needs have "
+            "been freed; give retain_graph=True the first time"
+        )
+    for version, count in node.checks:
+        if version[0] != count:
+            raise RuntimeError(
+                f"backward: a value that the gradient of {type(node.function).__name__} (output "
+                f"shape {node.spec.shape}) needs has been changed in place since it was computed"
+            )
+    # A fresh handle on the same Node: the graph itself never points back at its outputs.
+    y = node.spec if node.output is None else Tensor(node.output, node, node.checks[-1][0])
+    return y, *node.saved
+
+
+def _free(node: Node) -> None:
+    """Let go of the values; a rule that needed none can be run again."""
+    if node.checks:
+        node.saved = node.output = None
+        node.checks = ()
+
+
+def _backward_method(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Add this tensor's gradient to the ``.grad`` of the leaves it was computed from."""
+    backward(self, gradient, retain_graph, create_graph, inputs)
+
+
+Tensor.backward = _backward_method
+
+__all__ = [
+    "Function",
+    "Leaf",
+    "Node",
+    "backward",
+    "enable_grad",
+    "grad",
+    "is_grad_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]

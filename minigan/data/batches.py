@@ -1,0 +1,111 @@
+"""Shuffled mini-batches whose place in the data is two integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from minigan.data.images import DataError, ImageData, whole_number
+
+
+class Batches:
+    """Endless iterator of shuffled mini-batches, ready for training.
+
+    Epoch e visits the samples in the order ``default_rng([seed, e]).permutation(N)``, so any
+    place in the stream is known by its epoch and its position alone: restoring these two numbers
+    (with the same data, batch size and seed) continues bit for bit. Each epoch visits a sample at
+    most once; the N mod B samples left over at its end are dropped, others in every epoch.
+
+    Args:
+        data: the images and, where there are any, their labels.
+        batch_size: B, images in a batch, 1 to N.
+        seed: a whole number of at least 0.
+
+    Attributes:
+        batches_per_epoch: N // B.
+
+    Each batch is a pair of float32 images (B, C, H, W) with values ``x / 127.5 - 1`` in [-1, 1]
+    and int64 labels (B,), None for data without labels. Both are fresh arrays.
+
+    Raises:
+        DataError: ``batch_size`` is below 1 or larger than the data; ``seed`` is negative.
+
+    >>> data = ImageData("ramp", np.arange(5 * 64, dtype=np.uint8).reshape(5, 1, 8, 8), None, 0)
+    >>> batches = Batches(data, 2, seed=0)
+    >>> batches.batches_per_epoch
+    2
+    >>> images, labels = next(batches)
+    >>> images.shape, images.dtype, labels
+    ((2, 1, 8, 8), dtype('float32'), None)
+    >>> batches.state_dict()
+    {'epoch': 0, 'position': 1}
+    """
+
+    def __init__(self, data: ImageData, batch_size: int, *, seed: int) -> None:
+        self._batch_size = whole_number("batch_size", batch_size, 1)
+        self._seed = whole_number("seed", seed, 0)
+        if self._batch_size > len(data):
+            raise DataError(
+                f"batch_size: expected at most the {len(data)} images of {data.name}, "
+                f"got {self._batch_size}"
+            )
+        self._data = data
+        self.batches_per_epoch = len(data) // self._batch_size
+        self._start(0, 0)
+
+    def _start(self, epoch: int, position: int) -> None:
+        self._epoch, self._position = epoch, position
+        self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._data))
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> tuple[np.ndarray, np.ndarray | None]:
+        first = self._position * self._batch_size
+        chosen = self._order[first : first + self._batch_size]
+        images = self._data.images[chosen].astype(np.float32)
+        images /= 127.5
+        images -= 1
+        labels = None if self._data.labels is None else self._data.labels[chosen]
+        if self._position + 1 < self.batches_per_epoch:
+            self._position += 1
+        else:
+            self._start(self._epoch + 1, 0)
+        return images, labels
+
+    def state_dict(self) -> dict[str, int]:
+        """The place of the next batch: its epoch, and its index within the epoch.
+
+        Both are Python ints, so that the state can go into JSON.
+        """
+        return {"epoch": self._epoch, "position": self._position}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Continue at a place that ``state_dict`` gave.
+
+        Raises:
+            DataError: the keys are not "epoch" and "position", or a value is out of range (a
+                position past the end of an epoch means another batch size or other data).
+                The iterator is then unchanged.
+
+        >>> data = ImageData("dark", np.zeros((6, 1, 8, 8), np.uint8), None, 0)
+        >>> batches = Batches(data, 2, seed=0)
+        >>> batches.load_state_dict({"epoch": 7, "position": 2})
+        >>> _ = next(batches)
+        >>> batches.state_dict()
+        {'epoch': 8, 'position': 0}
+        """
+        if set(state) != {"epoch", "position"}:
+            raise DataError(
+                f"batches: state expects the keys 'epoch' and 'position', got {sorted(state)}"
+            )
+        epoch = whole_number("batches: state 'epoch'", state["epoch"], 0)
+        last = self.batches_per_epoch - 1
+        position = whole_number("batches: state 'position'", state["position"], 0)
+        if position > last:
+            raise DataError(
+                f"batches: state 'position' expects at most {last} "
+                f"({self.batches_per_epoch} batches in an epoch), got {position}"
+            )
+        self._start(epoch, position)

@@ -1,0 +1,136 @@
+"""What the operations share: bringing operands to one dtype, and undoing a broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .._tensor import Tensor
+from ..array import get_default_dtype, result_dtype
+from ..autograd import Function
+
+
+class Cast(Function):
+    """y = x in another dtype; the gradient returns in x's own."""
+
+    reads = ((),)
+
+    def __init__(self, dtype: np.dtype):
+        self.dtype = dtype
+
+    def forward(self, x):
+        return x.astype(self.dtype)
+
+    def vjp(self, needs, g, y, x):
+        return (cast(g, x.dtype),)
+
+
+def cast(x: Tensor, dtype: Any) -> Tensor:
+    """``x`` with another dtype (``x`` itself if it has it); only floats carry a gradient."""
+    dtype = np.dtype(dtype)
+    if x.dtype == dtype:
+        return x
+    if dtype.kind not in "fc":
+        return Tensor(x.array.astype(dtype))
+    return Cast(dtype)(x)
+
+
+def as_tensor(name: str, x: Any) -> Tensor:
+    """``x`` if it is a Tensor, else one clear error."""
+    if isinstance(x, Tensor):
+        return x
+    raise TypeError(f"{name}: expected a Tensor, got {type(x).__name__}")
+
+
+def as_float(name: str, x: Tensor) -> Tensor:
+    """``x`` as a float tensor: integers and booleans become the default dtype, as in PyTorch."""
+    x = as_tensor(name, x)
+    return x if x.dtype.kind in "fc" else cast(x, get_default_dtype())
+
+
+def operands(name: str, *values: Any, floating: bool = False) -> list:
+    """Tensors of one dtype, and Python numbers left as they are (so that they stay weak).
+
+    A Python number's kind counts (an int tensor times 0.5 is a float tensor), its precision does
+    not.  ``floating`` turns integers into the default float dtype, as division does.
+    """
+    first, *others = [v for v in values if not isinstance(v, (int, float, complex))]
+    dtype = first.dtype if isinstance(first, Tensor) else None
+    if dtype is None or others or dtype.kind not in "fc":
+        values = [
+            v.item() if isinstance(v, np.generic) else Tensor(v) if isinstance(v, np.ndarray) else v
+            for v in values
+        ]
+        for v in values:
+            if not isinstance(v, (Tensor, int, float, complex)):
+                raise TypeError(
+                    f"{name}: expected Tensors, arrays or numbers, got {type(v).__name__}"
+                )
+        if all(isinstance(v, Tensor) and v.dtype == dtype for v in values):
+            pass
+        else:
+            dtype = result_dtype(*[v.array if isinstance(v, Tensor) else v for v in values])
+        if floating and dtype.kind not in "fc":
+            dtype = get_default_dtype()
+        values = [cast(v, dtype) if isinstance(v, Tensor) else v for v in values]
+    return list(values)
+
+
+def sum_to(g: Tensor, x: Any) -> Tensor:
+    """Sum ``g`` over the dimensions along which ``x`` was broadcast to g's shape."""
+    shape = x.shape
+    if g.shape == shape:
+        return g
+    lead = g.ndim - len(shape)
+    dims = tuple(range(lead)) + tuple(
+        lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1
+    )
+    return g.sum(dims, keepdim=True).reshape(shape) if dims else g.reshape(shape)
+
+
+def numpy_names(function: Callable) -> Callable:
+    """Accept NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, as PyTorch does."""
+
+    @wraps(function)
+    def accepting(*args: Any, **kwargs: Any) -> Any:
+        if "axis" in kwargs:
+            kwargs["dim"] = kwargs.pop("axis")
+        if "keepdims" in kwargs:
+            kwargs["keepdim"] = kwargs.pop("keepdims")
+        return function(*args, **kwargs)
+
+    return accepting
+
+
+def normalise_dim(name: str, dim: int, ndim: int) -> int:
+    """``dim`` counted from 0, or PyTorch's IndexError."""
+    bound = max(ndim, 1)
+    if not isinstance(dim, (int, np.integer)) or not -bound <= dim < bound:
+        raise IndexError(
+            f"{name}: dimension out of range (expected {-bound} to {bound - 1}, got {dim})"
+        )
+    return int(dim) % bound
+
+
+def normalise_dims(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
+    """``dim`` (None, an int or a sequence) as a tuple; None and () mean all dimensions."""
+    if dim is None or (not isinstance(dim, (int, np.integer)) and len(dim) == 0):
+        return tuple(range(ndim))
+    if isinstance(dim, (int, np.integer)):
+        dim = (dim,)
+    dims = tuple(normalise_dim(name, d, ndim) for d in dim)
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"{name}: a dimension appears more than once in {tuple(dim)}")
+    return dims if ndim else ()
+
+
+def size_from(name: str, size: tuple) -> tuple[int, ...]:
+    """A shape given as separate ints or as one sequence."""
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = tuple(size[0])
+    if not all(isinstance(n, (int, np.integer)) or isinstance(n, Tensor) for n in size):
+        raise TypeError(f"{name}: expected integers as size, got {size}")
+    return tuple(int(n) for n in size)

@@ -1,0 +1,229 @@
+"""Convolution and transposed convolution: three Functions, each the gradient of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import conv as routines
+from .._tensor import Tensor
+from ..autograd import Function
+from ..conv import Geometry
+from ._common import as_tensor, operands
+from .indexing import pad_constant
+
+IntPair = int | tuple[int, int]
+
+
+class _Routine(Function):
+    def __init__(self, geometry: Geometry):
+        self.geometry = geometry
+
+
+class Fprop(_Routine):
+    """y = x ∗ w;  gx = dgrad(g, w), gw = wgrad(x, g)."""
+
+    reads = ((1,), (0,))
+
+    def forward(self, x, w):
+        return routines.fprop(self.geometry, x, w)
+
+    def vjp(self, needs, g, y, x, w):
+        gx = Dgrad(self.geometry)(g, w) if needs[0] else None
+        gw = Wgrad(self.geometry)(x, g) if needs[1] else None
+        return gx, gw
+
+
+class Dgrad(_Routine):
+    """x = the adjoint of ∗ w, at y;  gy = fprop(g, w), gw = wgrad(g, y)."""
+
+    reads = ((1,), (0,))
+
+    def forward(self, y, w):
+        return routines.dgrad(self.geometry, y, w)
+
+    def vjp(self, needs, g, x, y, w):
+        gy = Fprop(self.geometry)(g, w) if needs[0] else None
+        gw = Wgrad(self.geometry)(g, y) if needs[1] else None
+        return gy, gw
+
+
+class Wgrad(_Routine):
+    """w = the adjoint of x ∗, at y;  gx = dgrad(y, g), gy = fprop(x, g)."""
+
+    reads = ((1,), (0,))
+
+    def forward(self, x, y):
+        return routines.wgrad(self.geometry, x, y)
+
+    def vjp(self, needs, g, w, x, y):
+        gx = Dgrad(self.geometry)(y, g) if needs[0] else None
+        gy = Fprop(self.geometry)(x, g) if needs[1] else None
+        return gx, gy
+
+
+def _pair(name: str, option: str, value: Any) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(v, int) for v in pair):
+        raise ValueError(f"{name}: {option} expects an int or two ints, got {value!r}")
+    return pair
+
+
+def _padding(
+    name: str, padding: Any, size: tuple, kernel: tuple, stride: tuple, dilation: tuple
+) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) from an int, a pair, four numbers, "valid" or "same"."""
+    if padding == "valid":
+        return (0, 0, 0, 0)
+    if padding == "same":
+        sides: list[int] = []
+        for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
+            total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
+            sides += [total // 2, total - total // 2]
+        return tuple(sides)
+    if isinstance(padding, str):
+        raise ValueError(f'{name}: padding expects numbers, "valid" or "same", got "{padding}"')
+    if not isinstance(padding, int) and len(padding) == 4:
+        return tuple(padding)
+    ph, pw = _pair(name, "padding", padding)
+    return (ph, ph, pw, pw)
+
+
+def _check(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, channels: int, out: int):
+    """Ranks, channels and bias; ``channels`` is what the weight expects of the input."""
+    as_tensor(name, x), as_tensor(name, weight)
+    if x.ndim not in (3, 4) or weight.ndim != 4:
+        raise RuntimeError(
+            f"{name}: expected input (N, C, H, W) or (C, H, W) and weight of 4 dimensions, "
+            f"got shapes {x.shape} and {weight.shape}"
+        )
+    if x.shape[-3] != channels:
+        raise RuntimeError(
+            f"{name}: weight expects {channels} input channels (weight shape {weight.shape}), "
+            f"input has {x.shape[-3]} (input shape {x.shape})"
+        )
+    if bias is not None and bias.shape != (out,):
+        raise RuntimeError(f"{name}: bias expects shape ({out},), got {bias.shape}")
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntPair = 1,
+    padding: Any = 0,
+    dilation: IntPair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """2-D convolution (cross-correlation) of images with a bank of filters.
+
+    Args:
+        input: (N, C, H, W) or (C, H, W).
+        weight: (K, C/groups, R, S).
+        bias: (K,) or None.
+        stride, dilation: an int or (vertical, horizontal).
+        padding: an int, (vertical, horizontal), (top, bottom, left, right), "valid", or "same"
+            (output ⌈H/stride⌉; what is odd goes to the bottom and right).
+        groups: channels are split into this many independent convolutions.
+
+    Returns:
+        (N, K, P, Q) with P = (H + top + bottom - dilation·(R - 1) - 1) // stride + 1.
+
+    >>> import minigan
+    >>> conv2d(minigan.ones(1, 1, 3, 3), minigan.ones(1, 1, 2, 2))
+    tensor([[[[4., 4.],
+              [4., 4.]]]], dtype=float32)
+    """
+    if isinstance(weight, Tensor) and weight.ndim == 4 and groups > 0 and weight.shape[0] % groups:
+        raise RuntimeError(
+            f"conv2d: {weight.shape[0]} output channels cannot be split into {groups} groups"
+        )
+    _check("conv2d", input, weight, bias, weight.shape[1] * groups, weight.shape[0])
+    stride, dilation = _pair("conv2d", "stride", stride), _pair("conv2d", "dilation", dilation)
+    size, kernel = input.shape[-2:], weight.shape[2:]
+    pad = _padding("conv2d", padding, size, kernel, stride, dilation)
+    geometry = Geometry(*size, *kernel, stride, pad, dilation, groups)
+    x, w = operands("conv2d", input, weight)
+    y = Fprop(geometry)(x if x.ndim == 4 else x.unsqueeze(0), w)
+    if bias is not None:
+        y = y + bias.reshape(1, -1, 1, 1)
+    return y if input.ndim == 4 else y.squeeze(0)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntPair = 1,
+    padding: Any = 0,
+    output_padding: IntPair = 0,
+    groups: int = 1,
+    dilation: IntPair = 1,
+    output_size: IntPair | None = None,
+) -> Tensor:
+    """The adjoint of a 2-D convolution: enlarges images by the stride.
+
+    Args:
+        input: (N, C, H, W) or (C, H, W).
+        weight: (C, K/groups, R, S).
+        bias: (K,) or None.
+        stride, padding, dilation, groups: of the convolution this is the adjoint of.
+        output_padding: rows and columns added at the bottom and right, fewer than the stride or
+            the dilation.
+        output_size: the wanted (height, width), in place of ``output_padding``.
+
+    Returns:
+        (N, K, (H - 1)·stride - top - bottom + dilation·(R - 1) + output_padding + 1, …).
+
+    >>> import minigan
+    >>> conv_transpose2d(minigan.ones(1, 1, 1, 2), minigan.ones(1, 1, 2, 2), stride=2)
+    tensor([[[[1., 1., 1., 1.],
+              [1., 1., 1., 1.]]]], dtype=float32)
+    """
+    name = "conv_transpose2d"
+    if isinstance(weight, Tensor) and weight.ndim == 4 and groups > 0 and weight.shape[0] % groups:
+        raise RuntimeError(
+            f"{name}: {weight.shape[0]} input channels cannot be split into {groups} groups"
+        )
+    _check(name, input, weight, bias, weight.shape[0], weight.shape[1] * groups)
+    stride, dilation = _pair(name, "stride", stride), _pair(name, "dilation", dilation)
+    kernel = weight.shape[2:]
+    if padding == "same":
+        raise ValueError(f'{name}: padding="same" is for convolutions; give numbers')
+    pad = _padding(name, padding, (0, 0), kernel, stride, dilation)
+    base = [
+        (input.shape[-2 + i] - 1) * stride[i]
+        - pad[2 * i]
+        - pad[2 * i + 1]
+        + dilation[i] * (kernel[i] - 1)
+        + 1
+        for i in (0, 1)
+    ]
+    if output_size is not None:
+        wanted = _pair(name, "output_size", output_size)
+        extra = (wanted[0] - base[0], wanted[1] - base[1])
+    else:
+        extra = _pair(name, "output_padding", output_padding)
+    for e, s, d in zip(extra, stride, dilation, strict=True):
+        if not 0 <= e < max(s, d):
+            raise RuntimeError(
+                f"{name}: output_padding must be at least 0 and smaller than stride or dilation, "
+                f"got {extra} with stride {stride} and dilation {dilation}"
+            )
+    # Up to stride - 1 extra rows are left-over rows of the geometry.  More of them (possible with a
+    # dilation beyond the stride) are rows that the padding would have cut off, then zeros.
+    size, sides, beyond = [], list(pad), [0, 0]
+    for i, (e, s) in enumerate(zip(extra, stride, strict=True)):
+        uncut = min(e - e % s, sides[2 * i + 1])
+        sides[2 * i + 1] -= uncut
+        beyond[i] = e - e % s - uncut
+        size.append(base[i] + e - beyond[i])
+    if min(size) < 1:
+        raise RuntimeError(f"{name}: output size {tuple(size)} is too small")
+    geometry = Geometry(*size, *kernel, stride, tuple(sides), dilation, groups)
+    x, w = operands(name, input, weight)
+    y = Dgrad(geometry)(x if x.ndim == 4 else x.unsqueeze(0), w)
+    if any(beyond):
+        y = pad_constant(y, ((0, 0), (0, 0), (0, beyond[0]), (0, beyond[1])))
+    if bias is not None:
+        y = y + bias.reshape(1, -1, 1, 1)
+    return y if input.ndim == 4 else y.squeeze(0)

@@ -1,0 +1,162 @@
+"""New tensors: constants, ranges and random numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import array as arrays
+from .._tensor import Tensor
+from ..array import Device, Generator, default_generator, get_default_dtype, module_for
+from ._common import size_from
+
+
+def _finish(array: Any, requires_grad: bool) -> Tensor:
+    return Tensor(array).requires_grad_() if requires_grad else Tensor(array)
+
+
+def full(
+    size: Any,
+    fill_value: float,
+    dtype: Any = None,
+    device: Device | str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of shape ``size`` holding ``fill_value`` everywhere."""
+    dtype = arrays.result_dtype(fill_value) if dtype is None else np.dtype(dtype)
+    shape = size_from("full", (size,))
+    return _finish(module_for(device).full(shape, fill_value, dtype=dtype), requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, device=None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros.
+
+    >>> zeros(2, 3).shape
+    (2, 3)
+    """
+    dtype = get_default_dtype() if dtype is None else dtype
+    return full(size_from("zeros", size), 0, dtype, device, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device=None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones."""
+    dtype = get_default_dtype() if dtype is None else dtype
+    return full(size_from("ones", size), 1, dtype, device, requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, device=None, requires_grad: bool = False) -> Tensor:
+    """A tensor whose values are whatever the memory held."""
+    dtype = get_default_dtype() if dtype is None else dtype
+    return _finish(module_for(device).empty(size_from("empty", size), dtype), requires_grad)
+
+
+def full_like(input: Tensor, fill_value: float, *, dtype: Any = None) -> Tensor:
+    """A tensor of ``input``'s shape, dtype and device holding ``fill_value``."""
+    module = arrays.array_module(input.array)
+    return Tensor(module.full_like(input.array, fill_value, dtype=dtype))
+
+
+def zeros_like(input: Tensor, *, dtype: Any = None) -> Tensor:
+    """Zeros of ``input``'s shape, dtype and device."""
+    return full_like(input, 0, dtype=dtype)
+
+
+def ones_like(input: Tensor, *, dtype: Any = None) -> Tensor:
+    """Ones of ``input``'s shape, dtype and device."""
+    return full_like(input, 1, dtype=dtype)
+
+
+def arange(*bounds: float, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """start, start + step, … below end: ``arange(end)`` or ``arange(start, end, step)``."""
+    if dtype is None and any(isinstance(b, float) for b in bounds):
+        dtype = get_default_dtype()
+    return Tensor(module_for(device).arange(*bounds, dtype=dtype))
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device=None) -> Tensor:
+    """The identity matrix of n rows (and m columns)."""
+    return Tensor(module_for(device).eye(n, m, dtype=dtype or get_default_dtype()))
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A tensor on the memory of ``array``: changing one changes the other."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}")
+    return Tensor(array)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Device | str | None = None) -> Tensor:
+    """``data`` as a Tensor, without a copy where possible."""
+    from .._tensor import tensor
+
+    if isinstance(data, np.ndarray):
+        data = Tensor(data)
+    if not isinstance(data, Tensor):
+        return tensor(data, dtype, device)
+    return data.to(dtype=dtype, device=device)
+
+
+# ------------------------------------------------------------------------------------- random
+
+
+def _rng(generator: Generator | None, device: Device | str | None):
+    return (generator or default_generator(device)).rng
+
+
+def _draw(name: str, method: str, size: tuple, generator, dtype, device, requires_grad) -> Tensor:
+    dtype = np.dtype(dtype or get_default_dtype())
+    drawn = dtype if dtype in (arrays.float32, arrays.float64) else arrays.float32
+    rng = _rng(generator, device)
+    array = getattr(rng, method)(size_from(name, size), dtype=drawn)
+    return _finish(array.astype(dtype, copy=False), requires_grad)
+
+
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Device | str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draws of the standard normal distribution."""
+    return _draw("randn", "standard_normal", size, generator, dtype, device, requires_grad)
+
+
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Device | str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draws of the uniform distribution on [0, 1)."""
+    return _draw("rand", "random", size, generator, dtype, device, requires_grad)
+
+
+def randint(
+    low: int, high: int | None = None, size: Any = (), *, generator=None, device=None
+) -> Tensor:
+    """int64 draws from low … high - 1 (or 0 … low - 1)."""
+    if isinstance(high, (tuple, list)):  # randint(high, size)
+        high, size = None, high
+    low, high = (0, low) if high is None else (low, high)
+    if low >= high:
+        raise RuntimeError(f"randint: expected low < high, got {low} and {high}")
+    draws = _rng(generator, device).integers(low, high, size=size_from("randint", (size,)))
+    return Tensor(module_for(device).asarray(draws, dtype="int64"))
+
+
+def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
+    """A random permutation of 0 … n - 1."""
+    return Tensor(_rng(generator, None).permutation(n))
+
+
+def randn_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """Standard normal draws of ``input``'s shape, dtype and device."""
+    return randn(input.shape, generator=generator, dtype=input.dtype, device=input.device)
+
+
+def rand_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """Uniform draws on [0, 1) of ``input``'s shape, dtype and device."""
+    return rand(input.shape, generator=generator, dtype=input.dtype, device=input.device)

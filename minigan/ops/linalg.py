@@ -1,0 +1,49 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from .._tensor import Tensor
+from ..array import array_module
+from ..autograd import Function
+from ._common import operands, sum_to
+from .shape import transpose
+
+
+class MatMul(Function):
+    """y = a·b over the last two dimensions;  ∂: ga = g·bᵀ, gb = aᵀ·g."""
+
+    reads = ((1,), (0,))
+
+    def forward(self, a, b):
+        return array_module(a).matmul(a, b)
+
+    def vjp(self, needs, g, y, a, b):
+        ga = sum_to(MatMul()(g, transpose(b, -1, -2)), a) if needs[0] else None
+        gb = sum_to(MatMul()(transpose(a, -1, -2), g), b) if needs[1] else None
+        return ga, gb
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The matrix product, batched over leading dimensions; 1-D operands are vectors.
+
+    Shapes: (…, n, k) and (…, k, m) give (…, n, m); a vector is a row on the left, a column on the
+    right, and its dimension is left out of the result.
+
+    >>> import minigan
+    >>> matmul(minigan.ones(5, 2, 3), minigan.ones(3)).shape
+    (5, 2)
+    """
+    a, b = operands("matmul", input, other)
+    if not a.ndim or not b.ndim:
+        raise RuntimeError(f"matmul: expected at least 1-D operands, got {a.shape} and {b.shape}")
+    row, column = a.ndim == 1, b.ndim == 1
+    left = a.reshape(1, -1) if row else a
+    right = b.reshape(-1, 1) if column else b
+    if left.shape[-1] != right.shape[-2]:
+        raise RuntimeError(f"matmul: shapes {a.shape} and {b.shape} cannot be multiplied")
+    y = MatMul()(left, right)
+    if row:
+        y = y.reshape(y.shape[:-2] + y.shape[-1:])
+    if column:
+        y = y.reshape(y.shape[:-1])
+    return y

@@ -1,0 +1,231 @@
+"""Changes of shape: the same numbers in another arrangement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from .._tensor import Tensor
+from ..array import array_module
+from ..autograd import Function
+from ._common import as_tensor, normalise_dim, operands, size_from, sum_to
+
+
+class Reshape(Function):
+    """The same elements in the same (row-major) order under another shape."""
+
+    reads = ((),)
+    is_view = True
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape = shape
+
+    def forward(self, x):
+        return x.reshape(self.shape)
+
+    def vjp(self, needs, g, y, x):
+        return (g.reshape(x.shape),)
+
+
+class Permute(Function):
+    """y's dimension i is x's dimension dims[i]; the gradient is permuted back."""
+
+    reads = ((),)
+    is_view = True
+
+    def __init__(self, dims: tuple[int, ...]):
+        self.dims = dims
+
+    def forward(self, x):
+        return x.transpose(self.dims)
+
+    def vjp(self, needs, g, y, x):
+        inverse = [0] * len(self.dims)
+        for i, d in enumerate(self.dims):
+            inverse[d] = i
+        return (Permute(tuple(inverse))(g),)
+
+
+class Expand(Function):
+    """x repeated along new or length-1 dimensions without a copy; the gradient sums over them."""
+
+    reads = ((),)
+    is_view = True
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape = shape
+
+    def forward(self, x):
+        return array_module(x).broadcast_to(x, self.shape)
+
+    def vjp(self, needs, g, y, x):
+        return (sum_to(g, x),)
+
+
+class Cat(Function):
+    """Inputs joined along dim; each gets its slice of the gradient."""
+
+    def __init__(self, dim: int, count: int):
+        self.dim = dim
+        self.reads = ((),) * count
+
+    def forward(self, *inputs):
+        return array_module(inputs[0]).concatenate(inputs, axis=self.dim)
+
+    def vjp(self, needs, g, y, *inputs):
+        gradients, start = [], 0
+        for x, need in zip(inputs, needs, strict=True):
+            n = x.shape[self.dim]
+            gradients.append(narrow(g, self.dim, start, n) if need else None)
+            start += n
+        return tuple(gradients)
+
+
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """``input`` with another shape of as many elements; one length may be -1.
+
+    >>> import minigan
+    >>> reshape(minigan.zeros(2, 6), (3, -1)).shape
+    (3, 4)
+    """
+    x = as_tensor("reshape", input)
+    shape = size_from("reshape", shape)
+    if shape == x.shape:
+        return x
+    known = prod([n for n in shape if n != -1])
+    fits = prod(shape) == x.numel() if -1 not in shape else known and x.numel() % known == 0
+    if not fits or shape.count(-1) > 1 or any(n < -1 for n in shape):
+        raise RuntimeError(f"reshape: shape {shape} is invalid for input of shape {x.shape}")
+    return Reshape(shape)(x)
+
+
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """Dimensions in another order: the result's i-th is input's ``dims[i]``-th."""
+    x = as_tensor("permute", input)
+    given = size_from("permute", dims)
+    order = tuple(normalise_dim("permute", d, x.ndim) for d in given)
+    if sorted(order) != list(range(x.ndim)):
+        raise RuntimeError(f"permute: expected every one of {x.ndim} dimensions once, got {given}")
+    return Permute(order)(x)
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """``input`` with two dimensions swapped."""
+    x = as_tensor("transpose", input)
+    order = list(range(x.ndim))
+    a, b = normalise_dim("transpose", dim0, x.ndim), normalise_dim("transpose", dim1, x.ndim)
+    if x.ndim:
+        order[a], order[b] = order[b], order[a]
+    return Permute(tuple(order))(x)
+
+
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix; vectors and scalars stay as they are."""
+    if input.ndim > 2:
+        raise RuntimeError(f"t: expected at most 2 dimensions, got shape {input.shape}")
+    return input if input.ndim < 2 else transpose(input, 0, 1)
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions ``start_dim`` to ``end_dim`` made one."""
+    x = as_tensor("flatten", input)
+    if x.ndim == 0:
+        return reshape(x, 1)
+    a, b = normalise_dim("flatten", start_dim, x.ndim), normalise_dim("flatten", end_dim, x.ndim)
+    if a > b:
+        raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    return reshape(x, x.shape[:a] + (prod(x.shape[a : b + 1]),) + x.shape[b + 1 :])
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Dimension ``dim`` split into ``sizes`` (one of which may be -1)."""
+    x = as_tensor("unflatten", input)
+    d = normalise_dim("unflatten", dim, x.ndim)
+    sizes = tuple(sizes)
+    rest = prod([n for n in sizes if n != -1])
+    if sizes.count(-1) == 1 and rest and x.shape[d] % rest == 0:
+        sizes = tuple(x.shape[d] // rest if n == -1 else n for n in sizes)
+    if -1 in sizes or prod(sizes) != x.shape[d]:
+        raise RuntimeError(
+            f"unflatten: sizes {sizes} do not multiply to {x.shape[d]}, "
+            f"the length of dimension {dim} of input of shape {x.shape}"
+        )
+    return reshape(x, x.shape[:d] + sizes + x.shape[d + 1 :])
+
+
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Without dimensions of length 1 (all of them, or those in ``dim`` that have length 1)."""
+    x = as_tensor("squeeze", input)
+    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    drop = {normalise_dim("squeeze", d, x.ndim) for d in dims}
+    return reshape(x, tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in drop))
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """With a new dimension of length 1 at ``dim``."""
+    x = as_tensor("unsqueeze", input)
+    d = normalise_dim("unsqueeze", dim, x.ndim + 1)
+    return reshape(x, x.shape[:d] + (1,) + x.shape[d:])
+
+
+def expand(input: Tensor, *sizes: Any) -> Tensor:
+    """``input`` repeated along dimensions of length 1 and new leading ones; -1 keeps a length."""
+    x = as_tensor("expand", input)
+    sizes = size_from("expand", sizes)
+    lead = len(sizes) - x.ndim
+    shape = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes))
+    if lead < 0 or any(
+        n not in (1, m) for n, m in zip(x.shape, shape[max(lead, 0) :], strict=True)
+    ):
+        raise RuntimeError(f"expand: shape {sizes} does not fit input of shape {x.shape}")
+    return x if shape == x.shape else Expand(shape)(x)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors joined along an existing dimension.
+
+    >>> import minigan
+    >>> cat([minigan.zeros(2, 3), minigan.ones(1, 3)]).shape
+    (3, 3)
+    """
+    tensors = [as_tensor("cat", x) for x in tensors]
+    if not tensors:
+        raise RuntimeError("cat: expected a non-empty list of Tensors")
+    first = tensors[0]
+    d = normalise_dim("cat", dim, first.ndim)
+    for x in tensors:
+        if x.ndim == 0 or x.shape[:d] + x.shape[d + 1 :] != first.shape[:d] + first.shape[d + 1 :]:
+            raise RuntimeError(
+                f"cat: sizes must match except in dimension {d}: {first.shape} and {x.shape}"
+            )
+    return Cat(d, len(tensors))(*operands("cat", *tensors))
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape joined along a new dimension."""
+    tensors = list(tensors)
+    for x in tensors:
+        if x.shape != tensors[0].shape:
+            raise RuntimeError(
+                f"stack: expected tensors of one shape, got {tensors[0].shape} and {x.shape}"
+            )
+    return cat([unsqueeze(x, dim) for x in tensors], dim if dim >= 0 else dim)
+
+
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """``length`` entries of dimension ``dim`` from ``start`` on."""
+    d = normalise_dim("narrow", dim, input.ndim)
+    if not 0 <= start <= start + length <= input.shape[d]:
+        raise RuntimeError(
+            f"narrow: start {start} and length {length} exceed dimension {dim} "
+            f"of input of shape {input.shape}"
+        )
+    return input[(slice(None),) * d + (slice(start, start + length),)]
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """``input`` cut along ``dim`` into at most ``chunks`` pieces of equal length but the last."""
+    n = input.shape[normalise_dim("chunk", dim, input.ndim)]
+    step = max(-(-n // chunks), 1)
+    return tuple(narrow(input, dim, i, min(step, n - i)) for i in range(0, max(n, 1), step))
