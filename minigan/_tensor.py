@@ -138,7 +138,7 @@ class Tensor:
             )
         if requires_grad and self.dtype.kind not in "fc":
             raise RuntimeError(
-                f"requires_grad_: only floating-point tensors can require gradients, got {self.dtype}"
+                f"requires_grad_: only float tensors can require gradients, got {self.dtype}"
             )
         if self.node is None:
             self.node = Leaf(requires_grad) if requires_grad else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,20 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation
     from PIL.Image import Image
 
-__all__ = ["image_grid", "save_animation", "save_grid", "to_uint8"]
+__all__ = ["image_grid", "save_animation", "save_grid", "save_losses", "to_uint8"]
 
 BACKGROUND = 48  # dark grey: black digits' backgrounds still show their edges
 MAX_FRAMES = 60
 LAST_FRAME_S = 2.0
+# Dark colours that colour-blind eyes tell apart, each with a dash pattern for print without colour.
+STYLES = (
+    ("#0b5fa5", "-"),
+    ("#c8500a", (0, (6, 1.5))),
+    ("#0a7d5a", (0, (4, 1.5, 1, 1.5))),
+    ("#8f3f8f", (0, (1.5, 1))),
+    ("#404040", (0, (8, 2, 2, 2))),
+)
+PROBABILITIES = {"d_real": "D on real, mean", "d_fake": "D on fake, mean"}
 
 
 def to_uint8(images: Any) -> np.ndarray:
@@ -129,8 +139,8 @@ def save_grid(
     >>> import tempfile
     >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_grid(Path(folder, "samples.png"), np.zeros((64, 1, 28, 28)))
-    ...     with Image.open(Path(folder, "samples.png")) as picture:
+    ...     save_grid(f"{folder}/samples.png", np.zeros((64, 1, 28, 28)))
+    ...     with Image.open(f"{folder}/samples.png") as picture:
     ...         print(picture.size, picture.mode)
     (690, 690) L
     """
@@ -166,14 +176,14 @@ def save_animation(
 
     Raises:
         TypeError: a frame is neither uint8 nor a path.
-        ValueError: no frames, frames of different sizes, not as many labels as frames, seconds <= 0.
+        ValueError: no frames, unequal sizes, not as many labels as frames, seconds <= 0.
 
     >>> import tempfile
     >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     grids = [np.full((90, 120), 50 * i, np.uint8) for i in range(4)]
-    ...     save_animation(Path(folder, "run.gif"), grids, labels=[0, 500, 1000, 1500])
-    ...     with Image.open(Path(folder, "run.gif")) as gif:
+    ...     save_animation(f"{folder}/run.gif", grids, labels=[0, 500, 1000, 1500])
+    ...     with Image.open(f"{folder}/run.gif") as gif:
     ...         print(gif.n_frames, gif.size)
     4 (120, 114)
     """
@@ -256,7 +266,89 @@ def _frame(frame: Any, label: int | str | None) -> Image:
     # levels are fixed ones, since a palette chosen for each frame would make greys flicker.
     if picture.mode == "L":
         return picture.point([round(v / 17) * 17 for v in range(256)])
-    return picture.quantize(64, dither=Image.Dither.NONE)
+    return picture.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+
+
+def save_losses(
+    path: str | os.PathLike[str],
+    columns: Mapping[str, Any],
+    lines: Mapping[str, tuple[float, str]],
+    title: str,
+    window: int | None = None,
+    unit: str = "nats",
+) -> None:
+    """Save the curves of a run as a PNG, atomically: every row thin, their running median thick.
+
+    "d_real" and "d_fake" get a panel of their own, from 0 to 1 with a line at 1/2; all other series
+    share the upper panel. NaN and infinite values are left out. The loss axis spans the data and
+    the lines, but no more than 6 interquartile ranges beyond the quartiles of a series: what lies
+    further out is marked by a triangle at the edge. Footnotes count both.
+
+    Args:
+        path: the destination; PNG whatever its suffix.
+        columns: name -> 1-D array, all of one length n >= 0: "step" (generator steps, finite), and
+            any series, such as "d_loss" and "g_loss"; "d_real" and "d_fake" are D's mean
+            probabilities on real and generated images.
+        lines: series name -> (value, label): where that series stands at equilibrium.
+        title: one line above; wrapped if long.
+        window: rows per median, made odd; None takes a fortieth of the rows; 1 draws no median.
+        unit: of the losses, for the axis; "" for none.
+
+    Raises:
+        ValueError: no "step", columns of unequal length or not 1-D, steps that are not finite, a
+            line whose value is not finite or whose series is not in the upper panel, window < 1.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> columns = {"step": [1, 2, 3], "d_loss": [1.5, 1.3, 1.4], "g_loss": [0.6, 0.8, 0.7]}
+    >>> lines = {"d_loss": (2 * np.log(2), "2 ln 2"), "g_loss": (np.log(2), "ln 2")}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_losses(f"{folder}/losses.png", columns, lines, "DCGAN on digits")
+    ...     with Image.open(f"{folder}/losses.png") as picture:
+    ...         print(picture.size)
+    (900, 460)
+    """
+    series = _checked_columns(columns, lines)
+    if window is not None and window < 1:
+        raise ValueError(f"save_losses: window expects at least 1 row, got {window}")
+    step = series.pop("step")
+    window = len(step) // 40 if window is None else window
+    window += 1 - window % 2
+    left_out = sum(int((~np.isfinite(values)).sum()) for values in series.values())
+    lower = {name: series.pop(name) for name in PROBABILITIES if name in series}
+
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(), atomic_write(path) as file:
+        matplotlib.rcdefaults()  # the picture is the same whatever style the caller works in
+        figure = Figure(figsize=(9, 6.4 if lower else 4.6), dpi=100, layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.suptitle(textwrap.fill(title, 90), x=0.01, ha="left", parse_math=False)
+        rows = 1 + bool(lower)
+        axes = figure.subplots(rows, sharex=True, squeeze=False, height_ratios=[2, 1][:rows])[:, 0]
+        limits = _robust_limits(series.values(), [value for value, _ in lines.values()])
+        beyond = _draw_panel(axes[0], step, series, window, limits)
+        axes[0].set_ylabel(f"loss ({unit})" if unit else "loss")
+        colours = dict(zip(series, itertools.cycle(STYLES), strict=False))
+        labels = [_equilibrium(axes[0], *lines[name], colours[name][0]) for name in lines]
+        if lower:
+            lower = {PROBABILITIES[name]: values for name, values in lower.items()}
+            beyond += _draw_panel(axes[1], step, lower, window, (-0.02, 1.02), STYLES[2:])
+            axes[1].set_ylabel("probability")
+            _equilibrium(axes[1], 0.5, "1/2", "#404040")
+        axes[-1].set_xlabel("generator steps")
+        axes[-1].xaxis.get_major_locator().set_params(integer=True)
+        if len(step) < 2 or step.min() == step.max():
+            middle = step[0] if len(step) else 1.0
+            axes[-1].set_xlim(middle - 1, middle + 1)
+        notes = [f"thick: running median of {window} rows; thin: every row"] * (window > 1)
+        notes += [f"left out: {left_out} NaN or infinite values"] * (left_out > 0)
+        notes += [f"triangles: {beyond} values beyond the axis"] * (beyond > 0)
+        figure.supxlabel("   |   ".join(notes), x=0.01, ha="left", fontsize=8, color="#404040")
+        _spread(figure, labels)
+        figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def _checked_columns(
@@ -310,12 +402,15 @@ def _draw_panel(
     """Draw the series and their legend; how many values lie beyond the limits."""
     beyond = 0
     low, high = limits
-    for (name, values), (colour, dashes) in zip(series.items(), itertools.cycle(styles)):
+    for (name, values), (colour, dashes) in zip(
+        series.items(), itertools.cycle(styles), strict=False
+    ):
         for outside, edge, marker in ((values < low, low, "v"), (values > high, high, "^")):
             outside &= np.isfinite(values)
-            beyond += int(outside.sum())
-            at = step[outside]
-            axes.plot(at, np.full(len(at), edge), marker, color=colour, ms=4, clip_on=False)
+            if outside.any():
+                beyond += int(outside.sum())
+                at = step[outside]
+                axes.plot(at, np.full(len(at), edge), marker, color=colour, ms=4, clip_on=False)
         # Clipped just out of sight: far values would overflow the drawing's arithmetic.
         values = np.where(np.isfinite(values), values, np.nan)
         values = np.clip(values, 2 * low - high, 2 * high - low)

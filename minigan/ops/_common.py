@@ -131,6 +131,6 @@ def size_from(name: str, size: tuple) -> tuple[int, ...]:
     """A shape given as separate ints or as one sequence."""
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
-    if not all(isinstance(n, (int, np.integer)) or isinstance(n, Tensor) for n in size):
+    if not all(isinstance(n, (int, np.integer, Tensor)) for n in size):
         raise TypeError(f"{name}: expected integers as size, got {size}")
     return tuple(int(n) for n in size)
