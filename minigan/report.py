@@ -35,7 +35,13 @@ STYLES = (
     ("#8f3f8f", (0, (1.5, 1))),
     ("#404040", (0, (8, 2, 2, 2))),
 )
-PROBABILITIES = {"d_real": "D on real, mean", "d_fake": "D on fake, mean"}
+PROBABILITIES = ("d_real", "d_fake")
+NAMES = {
+    "d_loss": "D loss",
+    "g_loss": "G loss",
+    "d_real": "D on real, mean",
+    "d_fake": "D on fake, mean",
+}
 
 
 def to_uint8(images: Any) -> np.ndarray:
@@ -281,8 +287,9 @@ def save_losses(
 
     "d_real" and "d_fake" get a panel of their own, from 0 to 1 with a line at 1/2; all other series
     share the upper panel. NaN and infinite values are left out. The loss axis spans the data and
-    the lines, but no more than 6 interquartile ranges beyond the quartiles of a series: what lies
-    further out is marked by a triangle at the edge. Footnotes count both.
+    the lines, but ends 4 interquartile ranges beyond the quartiles of a series, unless more than
+    2 % of the rows lie beyond and within 30: a jump that lasts is shown, a spike or an explosion is
+    marked by triangles at the edge. Footnotes count the values left out and the triangles.
 
     Args:
         path: the destination; PNG whatever its suffix.
@@ -334,18 +341,19 @@ def save_losses(
         colours = dict(zip(series, itertools.cycle(STYLES), strict=False))
         labels = [_equilibrium(axes[0], *lines[name], colours[name][0]) for name in lines]
         if lower:
-            lower = {PROBABILITIES[name]: values for name, values in lower.items()}
             beyond += _draw_panel(axes[1], step, lower, window, (-0.02, 1.02), STYLES[2:])
             axes[1].set_ylabel("probability")
-            _equilibrium(axes[1], 0.5, "1/2", "#404040")
+            labels.append(_equilibrium(axes[1], 0.5, "1/2", "#404040"))
         axes[-1].set_xlabel("generator steps")
         axes[-1].xaxis.get_major_locator().set_params(integer=True)
+        if not len(step):
+            axes[0].set_title("no rows yet", y=0.5, backgroundcolor="white")
         if len(step) < 2 or step.min() == step.max():
             middle = step[0] if len(step) else 1.0
             axes[-1].set_xlim(middle - 1, middle + 1)
         notes = [f"thick: running median of {window} rows; thin: every row"] * (window > 1)
-        notes += [f"left out: {left_out} NaN or infinite values"] * (left_out > 0)
-        notes += [f"triangles: {beyond} values beyond the axis"] * (beyond > 0)
+        notes += [f"left out as NaN or infinite: {left_out}"] * (left_out > 0)
+        notes += [f"beyond the axis (triangles): {beyond}"] * (beyond > 0)
         figure.supxlabel("   |   ".join(notes), x=0.01, ha="left", fontsize=8, color="#404040")
         _spread(figure, labels)
         figure.savefig(file, format="png", metadata={"Software": None})
@@ -377,15 +385,17 @@ def _checked_columns(
 
 
 def _robust_limits(series: Iterable[np.ndarray], values: Sequence[float]) -> tuple[float, float]:
-    """The loss axis: what `save_losses` says, and a margin."""
+    """The loss axis, as `save_losses` describes it, and a margin."""
     ends = list(values)
     for column in series:
         # Beyond 1e100 the axis's own arithmetic would overflow.
         column = np.clip(column[np.isfinite(column)], -1e100, 1e100)
         if len(column):
-            low, high = np.quantile(column, [0.25, 0.75])
-            reach = 6 * (high - low)
-            ends += [max(column.min(), low - reach), min(column.max(), high + reach)]
+            bottom, low, high, top = np.quantile(column, [0.02, 0.25, 0.75, 0.98])
+            near, far = 4 * (high - low), 30 * (high - low)
+            bottom = bottom if near < low - bottom <= far else low - near
+            top = top if near < top - high <= far else high + near
+            ends += [max(column.min(), bottom), min(column.max(), top)]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     margin = 0.05 * (high - low) or max(0.5, 0.1 * abs(high))
     return low - margin, high + margin
@@ -421,10 +431,11 @@ def _draw_panel(
             color=colour,
             linestyle=dashes,
             linewidth=2,
-            label=name.replace("_", " ").strip(),
+            label=NAMES.get(name, name.replace("_", " ").strip()),
             marker="o" if len(step) <= 30 else None,
         )
     axes.set_ylim(limits)
+    axes.yaxis.get_offset_text().set_horizontalalignment("right")  # the legend is on the left
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -439,8 +450,6 @@ def _draw_panel(
         )
         for text in legend.get_texts():
             text.set_parse_math(False)
-    if not len(step):
-        axes.text(0.5, 0.5, "no rows yet", transform=axes.transAxes, ha="center", va="center")
     return beyond
 
 
@@ -475,13 +484,13 @@ def _equilibrium(axes: Axes, value: float, text: str, colour: str) -> Annotation
     return axes.annotate(
         text,
         (1, value),
-        xytext=(10, 0),
+        xytext=(14, 0),
         xycoords=axes.get_yaxis_transform(),
         textcoords="offset points",
         color=colour,
         va="center",
         annotation_clip=False,
-        arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.8, "shrinkA": 0, "shrinkB": 0},
+        arrowprops={"arrowstyle": "-", "color": colour, "shrinkA": 3, "shrinkB": 1},
     )
 
 
@@ -490,12 +499,15 @@ def _spread(figure: Figure, labels: Sequence[Annotation]) -> None:
     if not labels:
         return
     figure.draw_without_rendering()  # settles the layout, hence where the lines are in pixels
-    labels = sorted(labels, key=lambda label: label.xy[1])
-    at = np.array([label.axes.transData.transform((0, label.xy[1]))[1] for label in labels])
+    heights = [label.axes.transData.transform((0, label.xy[1]))[1] for label in labels]
+    order = np.argsort(heights, kind="stable")
+    at = np.array(heights)[order]
     gap = 1.1 * max(label.get_window_extent().height for label in labels)
     # Pushing all up and pushing all down both keep the gaps, so their mean does, and it is centred.
     ramp = gap * np.arange(len(at))
     up = np.maximum.accumulate(at - ramp) + ramp
     down = np.minimum.accumulate((at - ramp)[::-1])[::-1] + ramp
-    for label, shift in zip(labels, (up + down) / 2 - at, strict=True):
-        label.xyann = (10, shift * 72 / figure.dpi)
+    for index, shift in zip(order, (up + down) / 2 - at, strict=True):
+        labels[index].xyann = (14, shift * 72 / figure.dpi)
+        # A stroke leads to a label that had to move; before one that did not, it reads as a minus.
+        labels[index].arrow_patch.set_visible(abs(shift) > 1)

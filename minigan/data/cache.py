@@ -31,7 +31,8 @@ def read_arrays(name: str) -> dict[str, np.ndarray] | None:
     if folder is None:
         return None
     try:
-        with np.load(folder / name, allow_pickle=False) as archive:
+        # Opened here, because np.load leaves a file that is no archive open.
+        with open(folder / name, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     # A damaged archive makes NumPy and zipfile raise almost anything (ValueError, BadZipFile,
     # zlib.error, NotImplementedError, MemoryError ...): every one of them means "make it again".

@@ -1,0 +1,16 @@
+"""GANs as data: a Recipe says what a system is, one Trainer runs them all."""
+
+from .recipe import ImageShape, Networks, Recipe, SettingError
+from .recipes import recipe, recipes
+from .trainer import NonFiniteLoss, Trainer
+
+__all__ = [
+    "ImageShape",
+    "Networks",
+    "NonFiniteLoss",
+    "Recipe",
+    "SettingError",
+    "Trainer",
+    "recipe",
+    "recipes",
+]
