@@ -307,10 +307,10 @@ def _sample(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from .gan import recipe, recipes
+    from .gan import recipe, recipe_names
 
-    width = max(len(name) for name in recipes())
-    for name in recipes():
+    width = max(len(name) for name in recipe_names())
+    for name in recipe_names():
         print(f"{name:<{width}}  {recipe(name).summary}  ({recipe(name).source})")
     return 0
 

@@ -155,6 +155,8 @@ class Run:
             run._save_config()
         run._begin_metrics(read_metrics(folder, upto=run.trainer.step))
         (folder / "samples").mkdir(exist_ok=True)
+        for leftover in folder.rglob(".*.tmp"):  # of a process killed while it wrote
+            leftover.unlink(missing_ok=True)
         return run
 
     def _save_config(self) -> None:

@@ -9,7 +9,7 @@ from ..recipe import Recipe, SettingError
 _names = ("dcgan",)
 
 
-def recipes() -> tuple[str, ...]:
+def recipe_names() -> tuple[str, ...]:
     """The names of all systems."""
     return _names
 

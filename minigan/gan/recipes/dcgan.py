@@ -11,7 +11,7 @@ Source: Radford, Metz & Chintala 2015, arXiv 1511.06434.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 from typing import Literal
 
 from ..._tensor import Tensor
@@ -43,8 +43,8 @@ class Settings:
 
     def __post_init__(self):
         for name in ("latent", "n_critic", "lr"):
-            if getattr(self, name) <= 0:
-                raise SettingError(f"dcgan: setting {name} must be positive")
+            if not 0 < getattr(self, name) < inf:
+                raise SettingError(f"dcgan: setting {name} must be positive and finite")
         for name in ("beta1", "beta2", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"dcgan: setting {name} must lie in [0, 1)")

@@ -1,0 +1,136 @@
+"""Recipes: settings are read by their type, mistakes are one clear sentence, networks as stated."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import minigan
+import minigan.gan.recipes.dcgan as module
+from minigan import nn
+from minigan.gan import ImageShape, SettingError, recipe, recipe_names
+from minigan.nn.summary import count_parameters
+
+
+@pytest.fixture
+def dcgan():
+    return recipe("dcgan")
+
+
+def test_settings_from_text_and_from_json_are_the_same(dcgan):
+    text = dcgan.configure({"lr": "1e-4", "n_critic": "3", "real_targets": "0.7,1"})
+    plain = dcgan.configure({"lr": 1e-4, "n_critic": 3, "real_targets": [0.7, 1]})
+    assert text == plain
+    assert dcgan.configure(dataclasses.asdict(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"learning": "1"}, "no setting 'learning'"),
+        ({"lr": "fast"}, "lr expects a number"),
+        ({"lr": "-1"}, "lr must be positive"),
+        ({"n_critic": "1.5"}, "n_critic expects a whole number"),
+        ({"n_critic": 1.5}, "n_critic expects a whole number"),
+        ({"generator_loss": "hinge"}, "one of non-saturating, saturating"),
+        ({"real_targets": "1"}, "2 numbers separated by a comma"),
+        ({"real_targets": "1,0.5"}, "low ≤ high"),
+        ({"beta1": "1"}, r"beta1 must lie in \[0, 1\)"),
+        ({"flip": "0.7"}, "flip is a share"),
+        ({"ema": "nan"}, "ema"),
+        ({"lr": "nan"}, "lr must be positive"),
+        ({"lr": "inf"}, "lr must be positive and finite"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(dcgan, values, said):
+    with pytest.raises(SettingError, match=said):
+        dcgan.configure(values)
+
+
+def test_targets_beyond_one_are_warned_of_and_clipped(dcgan):
+    settings = dcgan.configure({"real_targets": "0.5,1.5", "fake_targets": "-0.3,0.3"})
+    assert "clipped" in settings.warnings()[0]
+    assert dcgan.configure({}).warnings() == []
+    seen = []
+
+    class Critic(nn.Module):
+        def forward(self, x):
+            return x
+
+    rng = minigan.Generator().manual_seed(0)
+    original = module.objectives.bce_critic
+    module.objectives.bce_critic = lambda *a: seen.extend(a[2:]) or original(*a)
+    try:
+        big = minigan.zeros(1000, 1)
+        dcgan.critic_loss(settings, Critic(), big, big, rng)
+    finally:
+        module.objectives.bce_critic = original
+    up, low = (t.numpy() for t in seen)
+    # Half of U(0.5, 1.5) lies above 1, half of U(-0.3, 0.3) below 0.
+    assert up.min() >= 0.5 and up.max() == 1.0
+    assert abs((up == 1.0).mean() - 0.5) < 4 * 0.5 / np.sqrt(1000)
+    assert low.min() == 0.0 and low.max() <= 0.3
+    assert abs((low == 0.0).mean() - 0.5) < 4 * 0.5 / np.sqrt(1000)
+
+
+def test_flip_exchanges_that_share_of_the_targets(dcgan):
+    settings = dcgan.configure({"flip": "0.2"})
+    rng = minigan.Generator().manual_seed(0)
+    targets = module._targets(minigan.zeros(4000, 1), (1.0, 1.0), settings, (0.0, 0.0), rng).numpy()
+    assert set(np.unique(targets)) == {0.0, 1.0}
+    assert abs((targets == 0).mean() - 0.2) < 4 * np.sqrt(0.2 * 0.8 / 4000)
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "generator", "critic"),
+    [
+        # 100·6272 + 2·128 | 128·64·16 + 2·64 | 64·16 + 1;  64·16 + 64 | 64·128·16 + 256 | 6273
+        (28, 1, 627200 + 256 + 131072 + 128 + 1025, 1088 + 131072 + 256 + 6273),
+        (32, 3, 819200 + 256 + 131072 + 128 + 3075, 3136 + 131072 + 256 + 8193),
+        # 100·16384, 1024→512→256→128 by 16 taps, 128·3·16 + 3; 3→64→128→256→1, Linear 16 → 1
+        (
+            64,
+            3,
+            1638400 + 2048 + 8388608 + 1024 + 2097152 + 512 + 524288 + 256 + 6147,
+            3136 + 131072 + 256 + 524288 + 512 + 4097 + 17,
+        ),
+    ],
+)
+def test_networks_have_the_stated_sizes(dcgan, size, channels, generator, critic):
+    shape = ImageShape(channels, size, size)
+    nets = dcgan.networks(dcgan.configure({}), shape, minigan.Generator())
+    assert count_parameters(nets.generator) == generator
+    assert count_parameters(nets.critic) == critic
+    with minigan.no_grad():
+        images = nets.generator(minigan.randn(2, nets.latent))
+        assert images.shape == (2, *shape)
+        assert nets.critic(images).shape == (2, 1)
+
+
+def test_initial_weights_follow_the_paper(dcgan):
+    """N(0, 0.02²) and N(1, 0.02²), biases 0: mean and deviation within 4 standard errors."""
+    rng = minigan.Generator().manual_seed(5)
+    nets = dcgan.networks(dcgan.configure({}), ImageShape(1, 28, 28), rng)
+    for network in (nets.generator, nets.critic):
+        for layer in network:
+            if not list(layer.parameters()):
+                continue
+            w, n = layer.weight.detach().numpy(), layer.weight.numel()
+            centre = 1.0 if isinstance(layer, nn.BatchNorm2d) else 0.0
+            assert abs(w.mean() - centre) < 4 * 0.02 / np.sqrt(n)
+            assert abs(w.std() / 0.02 - 1) < 4 / np.sqrt(2 * n)
+            if layer.bias is not None:
+                assert not layer.bias.detach().numpy().any()
+
+
+@pytest.mark.parametrize("size", [(1, 30, 30), (1, 4, 4), (1, 72, 72), (1, 28, 32)])
+def test_impossible_sizes_are_refused(dcgan, size):
+    with pytest.raises(SettingError, match="square images"):
+        dcgan.networks(dcgan.configure({}), ImageShape(*size), minigan.Generator())
+
+
+def test_every_listed_recipe_exists_and_unknown_ones_are_named():
+    for name in recipe_names():
+        assert recipe(name).name == name
+    with pytest.raises(SettingError, match="unknown recipe 'pix3pix'; there are: dcgan"):
+        recipe("pix3pix")

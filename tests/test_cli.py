@@ -1,0 +1,174 @@
+"""The command line: what it prints, and that every mistake is one line and exit code 2."""
+
+import os
+
+import numpy as np
+import pytest
+
+from minigan import cli
+from minigan import run as runs
+from minigan.serialize import read_npz
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    config = runs.Config(
+        recipe="dcgan",
+        settings={},
+        data="glyphs",
+        data_dir=None,
+        image_size=None,
+        steps=1,
+        batch_size=4,
+        seed=0,
+        device="cpu",
+        sample_every=1,
+        checkpoint_every=1,
+    )
+    runs.Run.create(folder, config).train()
+    return folder
+
+
+def call(capsys, *arguments, code=0):
+    """stdout and stderr of a command that ends with ``code``."""
+    assert cli.main([str(a) for a in arguments]) == code
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "required: COMMAND"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["train"], "expects a RECIPE"),
+        (["train", "pix3pix"], "unknown recipe 'pix3pix'; there are: dcgan"),
+        (["train", "dcgan", "--speed", "9"], "unrecognized arguments: --speed 9"),
+        (["train", "dcgan", "--steps", "0"], "--steps: expected a whole number of at least 1"),
+        (["train", "dcgan", "--steps", "many"], "--steps: expected a whole number"),
+        (["train", "dcgan", "--steps", "1", "--epochs", "1"], "not allowed with argument"),
+        (["train", "dcgan", "--seed", "-1"], "--seed"),
+        (["train", "dcgan", "--set", "lr"], "--set expects NAME=VALUE, got 'lr'"),
+        (["train", "dcgan", "--set", "speed=1"], "no setting 'speed'; it has: latent, lr"),
+        (["train", "dcgan", "--data", "cats"], "expected one of glyphs, mnist"),
+        (["train", "dcgan", "--data", "mnist"], "--data-dir"),
+        (["train", "dcgan", "--data", "mnist", "--data-dir", "/nowhere"], "/nowhere"),
+        (["train", "dcgan", "--batch-size", "30000"], "at most the 20000 images"),
+        (["train", "dcgan", "--batch-size", "30000", "--epochs", "1"], "only 20000 images"),
+        (["train", "dcgan", "--image-size", "30"], "got 30×30"),
+        (["train", "dcgan", "--device", "tpu"], "invalid choice: 'tpu'"),
+        (["train", "--resume", "/nowhere"], "/nowhere: there is no such run folder"),
+        (["sample", "/nowhere"], "/nowhere: there is no such run folder"),
+        (["sample", "/nowhere", "-n", "0"], "-n: expected a whole number of at least 1"),
+        (["sample", "/nowhere", "--out", "a.jpg"], "ending in .png or .npz, got a.jpg"),
+        (["show", "nothing"], "unknown recipe 'nothing'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    out, err = call(capsys, *arguments, code=2)
+    assert out == ""
+    assert err.startswith("minigan: error: ") and err.count("\n") == 1
+    assert said in err
+    assert os.listdir(tmp_path) == []  # nothing is left behind
+
+
+def test_no_gpu_is_one_line_with_what_to_install(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("minigan.cuda.is_available", lambda: False)
+    _, err = call(capsys, "train", "dcgan", "--device", "cuda", code=2)
+    assert "no usable GPU" in err and 'pip install "minigan[cuda13x]"' in err
+    assert runs.choose_device("auto") == "cpu"
+
+
+def test_an_unwritable_place_is_one_line(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    _, err = call(capsys, "train", "dcgan", "--out", tmp_path / "file" / "run", code=2)
+    assert err.startswith("minigan: error: ") and str(tmp_path / "file") in err
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--data", "glyphs"],
+        ["--batch-size", "8"],
+        ["--seed", "1"],
+        ["--image-size", "32"],
+        ["--out", "x"],
+    ],
+)
+def test_a_resumed_run_keeps_its_configuration(capsys, folder, option):
+    _, err = call(capsys, "train", "--resume", folder, *option, code=2)
+    assert f"{option[0]} cannot be changed when resuming" in err
+    _, err = call(capsys, "train", "--resume", folder, "--set", "lr=1", code=2)
+    assert "--resume goes with" in err
+
+
+def test_resuming_as_another_recipe_is_refused(capsys, folder):
+    _, err = call(capsys, "train", "wgan", "--resume", folder, code=2)
+    assert "holds a run of dcgan, not of wgan" in err
+
+
+def test_samples_as_npz_and_png(capsys, folder, tmp_path):
+    out, _ = call(capsys, "sample", folder, "-n", 70, "--seed", 1, "--out", tmp_path / "a.npz")
+    assert str(tmp_path / "a.npz") in out
+    images = read_npz(tmp_path / "a.npz")["images"]
+    assert images.shape == (70, 1, 28, 28) and images.dtype == np.float32
+    assert np.abs(images).max() <= 1
+    call(capsys, "sample", folder, "-n", 5, "--seed", 1, "--out", tmp_path / "b.npz")
+    np.testing.assert_allclose(read_npz(tmp_path / "b.npz")["images"], images[:5], atol=1e-5)
+    call(capsys, "sample", folder, "-n", 5, "--seed", 2, "--out", tmp_path / "c.npz")
+    assert not np.allclose(read_npz(tmp_path / "c.npz")["images"], images[:5], atol=1e-2)
+    call(capsys, "sample", folder, "-n", 5, "--out", tmp_path / "new" / "d.png")
+    assert (tmp_path / "new" / "d.png").stat().st_size > 100
+
+
+def test_samples_are_not_overwritten_unless_asked(capsys, folder, tmp_path):
+    (tmp_path / "a.png").write_text("mine")
+    _, err = call(capsys, "sample", folder, "--out", tmp_path / "a.png", code=2)
+    assert "is there already" in err
+    assert (tmp_path / "a.png").read_text() == "mine"
+    call(capsys, "sample", folder, "--out", tmp_path / "a.png", "--force")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_epochs_are_turned_into_steps(capsys, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(cli, "_watch", lambda run, runs: seen.append(run.config.steps) or 0)
+    call(capsys, "train", "dcgan", "--epochs", 2, "--batch-size", 300, "--out", tmp_path / "r")
+    assert seen == [2 * (20000 // 300)]
+
+
+def test_clipped_targets_are_said(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "_watch", lambda run, runs: 0)
+    _, err = call(
+        capsys, "train", "dcgan", "--set", "real_targets=0.5,1.5", "--out", tmp_path / "r"
+    )
+    assert "minigan: warning: targets are clipped" in err
+
+
+def test_list_names_every_recipe_with_its_source(capsys):
+    out, _ = call(capsys, "list")
+    assert "dcgan" in out and "1511.06434" in out
+
+
+def test_show_prints_layers_shapes_and_settings(capsys):
+    out, _ = call(capsys, "show", "dcgan")
+    assert "N × 64 × 14 × 14" in out and "759,681" in out and "138,689" in out
+    assert "lr              0.0002" in out
+    out, _ = call(capsys, "show", "dcgan", "--image-size", 64, "--channels", 3, "--set", "latent=9")
+    assert "N × 1024 × 4 × 4" in out and "N × 9" in out
+
+
+def test_info_names_versions_blas_and_device(capsys):
+    out, _ = call(capsys, "info")
+    assert np.__version__ in out and "threads" in out and "device" in out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
+def test_help_exits_0(capsys, arguments):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 0
+    assert "minigan" in capsys.readouterr().out
