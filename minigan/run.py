@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, cuda, report
+from . import __version__, cuda, curves, report
 from ._tensor import Tensor
 from .array import Generator, manual_seed
 from .data import ImageData, load
@@ -225,7 +225,7 @@ class Run:
         columns = {name: [row[name] for row in self.rows] for name in names}
         lines = {k: v for k, v in self.recipe.lines(self.settings).items() if k in columns}
         title = f"{self.recipe.name} on {self.data.name}, batch {self.config.batch_size}"
-        report.save_losses(self.folder / "losses.png", columns, lines, title)
+        curves.save_losses(self.folder / "losses.png", columns, lines, title)
         frames = sorted((self.folder / "samples").glob("step-*.png"))
         frames = [f for f in frames if _step_of(f) <= self.trainer.step]
         if frames:

@@ -295,13 +295,17 @@ def test_every_other_file_is_refused_in_one_line(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", "hello, I am not an array")
     assert refusal(path).startswith("'a' is damaged (")
+    with zipfile.ZipFile(path, "w") as archive, archive.open("a.npy", "w") as member:
+        np.lib.format.write_array(member, np.ones(2))
+        member.write(b"more")
+    assert refusal(path) == "'a' is damaged (longer than its shape says)"
 
 
 def test_a_cut_is_noticed_wherever_it_falls(tmp_path):
     path = tmp_path / "a.npz"
     write_npz(path, {"w": np.arange(3), "b": np.ones(2)})
     whole = path.read_bytes()
-    for length in range(1, len(whole)):
+    for length in [*range(1, 300, 3), *range(300, len(whole))]:
         path.write_bytes(whole[:length])
         reason = refusal(path)
         assert length < 4 or reason == "the file is cut short or damaged"
@@ -315,7 +319,7 @@ def test_damage_never_becomes_a_wrong_value(tmp_path):
     whole = path.read_bytes()
     rng = random.Random(0)
     refused = 0
-    for _ in range(600):
+    for _ in range(300):
         damaged = bytearray(whole)
         damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)
@@ -325,4 +329,4 @@ def test_damage_never_becomes_a_wrong_value(tmp_path):
             refused += 1
         else:
             assert_same(read, {name: arrays[name] for name in read})
-    assert refused > 300
+    assert refused > 150
