@@ -7,14 +7,16 @@ writes every array once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from ._tensor import Tensor
-from .array import Array, array_module
-from .autograd import no_grad
+from .array import Array, array_module, to_device
+from .autograd import enable_grad, no_grad
+from .ops.creation import as_tensor, zeros_like
 
 BLOCK = 1 << 15  # elements updated at a time
 
@@ -24,54 +26,77 @@ class Optimizer:
 
     A subclass names its state arrays in ``slots`` and defines ``update``, which changes flat
     blocks of a parameter and its state in place.
+
+    Args:
+        params: leaf Tensors, or dicts {"params": leaf Tensors, and any setting that differs}.
+        defaults: the settings where a group gives none.
     """
 
     slots: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
-        params = list(params) if not isinstance(params, Tensor) else None
         name = type(self).__name__
-        if params is None:
-            raise TypeError(f"{name}: params expects an iterable of Tensors or dicts, got a Tensor")
-        if not params:
+        if isinstance(params, (Tensor, dict)):
+            raise TypeError(
+                f"{name}: params expects an iterable of Tensors or dicts, got one "
+                f"{type(params).__name__}"
+            )
+        groups = list(params)
+        if not groups:
             raise ValueError(f"{name}: got an empty parameter list")
-        for option, value in defaults.items():
-            for number in value if isinstance(value, tuple) else (value,):
-                if not isinstance(number, bool) and number < 0:
-                    raise ValueError(f"{name}: {option} must not be negative, got {value}")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        for group in params if isinstance(params[0], dict) else [{"params": params}]:
+        for group in groups:
             self.add_param_group(group)
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Optimize more parameters: {"params": …, and any setting that differs}."""
+        """Optimize more parameters: {"params": …, and any setting that differs}.
+
+        Keys that are no settings are kept and have no effect, as in PyTorch.
+        """
+        name = type(self).__name__
+        if not isinstance(group, dict) or "params" not in group:
+            raise TypeError(f'{name}: expected a dict with "params", got {type(group).__name__}')
         params = group["params"]
         params = [params] if isinstance(params, Tensor) else list(params)
-        known = {id(p) for g in self.param_groups for p in g["params"]}
+        known = {p for g in self.param_groups for p in g["params"]}
         for p in params:
-            if not isinstance(p, Tensor) or not p.is_leaf:
-                raise TypeError(f"{type(self).__name__}: expected leaf Tensors, got {p!r:.60}")
-            if id(p) in known:
-                raise ValueError(f"{type(self).__name__}: a parameter appears more than once")
-            known.add(id(p))
-        self.param_groups.append({**self.defaults, **group, "params": params})
+            if not isinstance(p, Tensor):
+                raise TypeError(f"{name}: params expects Tensors, got {type(p).__name__}")
+            if not p.is_leaf:
+                raise ValueError(
+                    f"{name}: only leaf Tensors can be optimized, got the result (shape {p.shape}) "
+                    f"of an operation"
+                )
+            if p in known:
+                raise ValueError(f"{name}: a parameter (shape {p.shape}) appears more than once")
+            known.add(p)
+        group = {**self.defaults, **group, "params": params}
+        self.check(group)
+        self.param_groups.append(group)
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Raise ValueError where a setting of ``group`` makes no sense."""
+        for option in self.defaults:
+            value = group[option]
+            for number in value if isinstance(value, (tuple, list)) else (value,):
+                if not number >= 0:  # NaN too
+                    raise ValueError(
+                        f"{type(self).__name__}: {option} must not be negative, got {value}"
+                    )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or make them zero)."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none or p.grad is None:
-                    p.grad = None
-                else:
-                    p.grad = Tensor(p.grad.array * 0)
+                p.grad = None if set_to_none or p.grad is None else zeros_like(p.grad)
 
     @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient; returns what ``closure`` (if any) returns."""
-        from .autograd import enable_grad
-
         loss = None
         if closure is not None:
             with enable_grad():
@@ -83,45 +108,60 @@ class Optimizer:
         return loss
 
     def _step_one(self, p: Tensor, group: dict[str, Any]) -> None:
-        state = self.state.get(p)
-        if state is None:
-            state = self.state[p] = {"step": 0, **self._fresh(p, group)}
-        state["step"] += 1
+        state = self.state.setdefault(p, {})
+        state["step"] = state.get("step", 0) + 1
+        constants = self.constants(group, state)
+        arrays = [self._slot(p, state, slot).reshape(-1) for slot in self.used(group)]
         xp = array_module(p.array)
         values = xp.ascontiguousarray(p.array).reshape(-1)
         gradient = xp.ascontiguousarray(p.grad.array).reshape(-1)
-        arrays = [state[slot].array.reshape(-1) for slot in self.slots if slot in state]
-        constants = self.constants(group, state["step"])
-        block = BLOCK if xp is np else max(p.numel(), 1)
-        scratch = xp.empty(min(block, p.numel()), p.dtype), xp.empty(min(block, p.numel()), p.dtype)
-        for start in range(0, p.numel(), block):
+        decay = group.get("weight_decay")
+        block = min(BLOCK, p.numel()) if xp is np else p.numel()
+        scratch = xp.empty(block, p.dtype)
+        decayed = xp.empty(block, p.dtype) if decay else None
+        for start in range(0, p.numel(), block or 1):
             part = slice(start, start + block)
-            n = values[part].size
             g = gradient[part]
-            if group.get("weight_decay"):
-                g = xp.multiply(values[part], group["weight_decay"], out=scratch[1][:n])
+            n = g.size
+            if decay:
+                g = xp.multiply(values[part], decay, out=decayed[:n])
                 g += gradient[part]
-            self.update(values[part], g, *[a[part] for a in arrays], scratch[0][:n], **constants)
+            self.update(values[part], g, *[a[part] for a in arrays], scratch[:n], **constants)
         if not p.array.flags.c_contiguous:
             p.array[...] = values.reshape(p.shape)
         p.version[0] += 1
 
-    def _fresh(self, p: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
-        xp = array_module(p.array)
-        return {slot: Tensor(xp.zeros(p.shape, p.dtype)) for slot in self.slots}
+    def _slot(self, p: Tensor, state: dict[str, Any], slot: str) -> Array:
+        """The state array of that name: zeros at first, later where and what the parameter is."""
+        held = state.get(slot)
+        if held is None:
+            array = array_module(p.array).zeros(p.shape, p.dtype)
+        elif held.dtype != p.dtype or held.device != p.device:  # the module was moved
+            array = to_device(held.array, p.device).astype(p.dtype)
+        else:
+            return held.array
+        state[slot] = Tensor(array)
+        return array
 
-    def constants(self, group: dict[str, Any], step: int) -> dict[str, Any]:
+    def used(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The slots that this group's settings call for, in the order of ``slots``."""
+        return self.slots
+
+    def constants(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """What ``update`` is told besides the arrays, the same for every block of a step."""
         raise NotImplementedError
 
     def update(self, *arrays: Array, **constants: Any) -> None:
-        """Change one block of parameter and state in place."""
+        """Change one block in place, given the parameter, its gradient, the state and scratch."""
         raise NotImplementedError
 
     # -- state
 
     def state_dict(self) -> dict[str, Any]:
-        """State and settings, parameters replaced by their position, as PyTorch lays it out."""
+        """State and settings, parameters replaced by their position, as PyTorch lays it out.
+
+        The Tensors are the optimizer's own: the next step changes them.
+        """
         index = {p: i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
         groups = []
         for group in self.param_groups:
@@ -132,35 +172,49 @@ class Optimizer:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a ``state_dict`` (Tensors or arrays as state)."""
+        """Go on from a copy of a ``state_dict`` (Tensors or arrays as state).
+
+        Raises:
+            ValueError: groups of other sizes, state of another optimizer, of a parameter that
+                there is not or of another shape; then nothing has been changed.
+        """
+        where = f"{type(self).__name__}.load_state_dict"
         groups = state_dict["param_groups"]
         sizes = [len(g["params"]) for g in groups]
         own = [len(g["params"]) for g in self.param_groups]
         if sizes != own:
-            raise ValueError(
-                f"{type(self).__name__}.load_state_dict: expected parameter groups of sizes {own}, "
-                f"got {sizes}"
-            )
+            raise ValueError(f"{where}: expected parameter groups of sizes {own}, got {sizes}")
         params = [p for g in self.param_groups for p in g["params"]]
         state: dict[Tensor, dict[str, Any]] = {}
-        for i, values in state_dict["state"].items():
-            p = params[int(i)]
+        for key, values in state_dict["state"].items():
+            i = int(key)  # text, where the state has been through JSON
+            if not 0 <= i < len(params):
+                raise ValueError(f"{where}: state of parameter {i}, there are {len(params)}")
+            unknown = sorted(set(values) - {"step", *self.slots})
+            if unknown:
+                raise ValueError(f"{where}: state {unknown} is not {type(self).__name__}'s")
+            p = params[i]
             state[p] = {}
-            for key, value in values.items():
-                if key == "step":
-                    state[p][key] = int(value)
-                    continue
-                array = value.array if isinstance(value, Tensor) else value
-                if array.shape != p.shape:
-                    raise ValueError(
-                        f"{type(self).__name__}.load_state_dict: {key} of parameter {i} has shape "
-                        f"{array.shape}, expected {p.shape}"
-                    )
-                xp = array_module(p.array)
-                state[p][key] = Tensor(xp.array(array, dtype=p.dtype, order="C"))
-        self.state = state
+            for slot, value in values.items():
+                if slot == "step":
+                    state[p][slot] = int(value)
+                elif value is not None:
+                    state[p][slot] = Tensor(_copied(f"{where}: {slot} of parameter {i}", value, p))
+        merged = []
         for group, saved in zip(self.param_groups, groups, strict=True):
-            group.update({k: v for k, v in saved.items() if k != "params"})
+            merged.append({**group, **deepcopy(saved), "params": group["params"]})
+            self.check(merged[-1])
+        for group, new in zip(self.param_groups, merged, strict=True):
+            group.update(new)
+        self.state = state
+
+
+def _copied(name: str, value: Any, p: Tensor) -> Array:
+    """A contiguous copy of a Tensor or array, on the device and of the dtype of ``p``."""
+    array = as_tensor(value).array
+    if array.shape != p.shape:
+        raise ValueError(f"{name} has shape {array.shape}, expected {p.shape}")
+    return to_device(array, p.device).astype(p.dtype, order="C", copy=True)
 
 
 class SGD(Optimizer):
@@ -185,8 +239,6 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ):
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("SGD: nesterov needs a momentum and zero dampening")
         super().__init__(
             params,
             {
@@ -198,14 +250,19 @@ class SGD(Optimizer):
             },
         )
 
-    def _fresh(self, p: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
-        return super()._fresh(p, group) if group["momentum"] else {}
+    def check(self, group):
+        super().check(group)
+        if group["nesterov"] and (not group["momentum"] or group["dampening"]):
+            raise ValueError("SGD: nesterov needs a momentum and zero dampening")
 
-    def constants(self, group, step):
+    def used(self, group):
+        return self.slots if group["momentum"] else ()
+
+    def constants(self, group, state):
         return {
             "lr": group["lr"],
             "momentum": group["momentum"],
-            "share": 1.0 if step == 1 else 1 - group["dampening"],
+            "share": 1 - group["dampening"] if "momentum_buffer" in state else 1.0,
             "nesterov": group["nesterov"],
         }
 
@@ -255,15 +312,11 @@ class RMSprop(Optimizer):
             },
         )
 
-    def _fresh(self, p: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
-        state = super()._fresh(p, group)
-        if not group["centered"]:
-            del state["grad_avg"]
-        if not group["momentum"]:
-            del state["momentum_buffer"]
-        return state
+    def used(self, group):
+        optional = {"grad_avg": group["centered"], "momentum_buffer": group["momentum"]}
+        return tuple(slot for slot in self.slots if optional.get(slot, True))
 
-    def constants(self, group, step):
+    def constants(self, group, state):
         return {k: group[k] for k in ("lr", "alpha", "eps", "momentum", "centered")}
 
     def update(self, p, g, v, *arrays, lr, alpha, eps, momentum, centered):
@@ -279,6 +332,7 @@ class RMSprop(Optimizer):
             average += xp.multiply(g, 1 - alpha, out=scratch)
             xp.multiply(average, average, out=scratch)
             xp.subtract(v, scratch, out=scratch)
+            xp.maximum(scratch, 0, out=scratch)  # a variance that rounding made negative
             xp.sqrt(scratch, out=scratch)
         else:
             xp.sqrt(v, out=scratch)
@@ -312,14 +366,18 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
-        if not all(0 <= b < 1 for b in betas):
-            raise ValueError(f"Adam: betas must lie in [0, 1), got {betas}")
         super().__init__(
             params, {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
         )
 
-    def constants(self, group, step):
+    def check(self, group):
+        super().check(group)
+        if not all(b < 1 for b in group["betas"]):
+            raise ValueError(f"Adam: betas must be below 1, got {group['betas']}")
+
+    def constants(self, group, state):
         beta1, beta2 = group["betas"]
+        step = state["step"]
         return {
             "beta1": beta1,
             "beta2": beta2,

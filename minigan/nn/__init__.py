@@ -1,12 +1,9 @@
 """Networks: modules, layers and their functions, named as in ``torch.nn``."""
 
 from . import functional, init
+from .conv import Conv2d, ConvTranspose2d
 from .layers import (
-    BatchNorm1d,
-    BatchNorm2d,
     BCEWithLogitsLoss,
-    Conv2d,
-    ConvTranspose2d,
     Dropout,
     Flatten,
     LeakyReLU,
@@ -20,7 +17,9 @@ from .layers import (
     Unflatten,
     Upsample,
 )
-from .module import Module, Parameter
+from .module import Module
+from .norm import BatchNorm1d, BatchNorm2d
+from .parameter import Parameter
 
 __all__ = [
     "BCEWithLogitsLoss",

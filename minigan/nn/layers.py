@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .. import losses
-from .._tensor import Tensor, tensor
+from .._tensor import Tensor
 from ..ops import shape as shapes
-from ..ops.creation import empty, ones, zeros
+from ..ops.creation import empty
 from . import functional as F
 from . import init
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class Sequential(Module):
@@ -23,8 +24,8 @@ class Sequential(Module):
 
     def __init__(self, *modules: Any):
         super().__init__()
-        named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], dict) else None
-        for name, module in named or enumerate(modules):
+        given_names = len(modules) == 1 and isinstance(modules[0], dict)
+        for name, module in modules[0].items() if given_names else enumerate(modules):
             self.add_module(str(name), module)
 
     def forward(self, x: Any) -> Any:
@@ -59,7 +60,7 @@ class Linear(Module):
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
         init.default_(self.weight, in_features)
-        self.bias = None
+        self.register_parameter("bias", None)
         if bias:
             self.bias = Parameter(empty(out_features, device=device, dtype=dtype))
             init.default_(self.bias, in_features)
@@ -68,198 +69,42 @@ class Linear(Module):
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
-
-
-class _Conv(Module):
-    def __init__(self, shape: tuple, outputs: int, bias: bool, device: Any, dtype: Any):
-        super().__init__()
-        self.weight = Parameter(empty(*shape, device=device, dtype=dtype))
-        inputs = init.fan_in(self.weight)
-        init.default_(self.weight, inputs)
-        self.bias = None
-        if bias:
-            self.bias = Parameter(empty(outputs, device=device, dtype=dtype))
-            init.default_(self.bias, inputs)
-
-    def extra_repr(self) -> str:
-        text = (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.weight.shape[2:]}, "
-            f"stride={self.stride}, padding={self.padding}"
-        )
-        if self.groups != 1:
-            text += f", groups={self.groups}"
-        return text if self.bias is not None else text + ", bias=False"
-
-
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
-
-
-class Conv2d(_Conv):
-    """2-D convolution: (N, in_channels, H, W) to (N, out_channels, P, Q).
-
-    ``padding`` is an int, a pair, (top, bottom, left, right), "same" or "valid".
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: Any = 0,
-        dilation: int | tuple[int, int] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ):
-        if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"Conv2d: groups ({groups}) must divide in_channels ({in_channels}) and "
-                f"out_channels ({out_channels})"
-            )
-        shape = (out_channels, in_channels // groups, *_pair(kernel_size))
-        super().__init__(shape, out_channels, bias, device, dtype)
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride, self.padding = _pair(kernel_size), _pair(stride), padding
-        self.dilation, self.groups = _pair(dilation), groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
         )
 
 
-class ConvTranspose2d(_Conv):
-    """The adjoint of a 2-D convolution: (N, in_channels, H, W) to (N, out_channels, P, Q)."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: Any = 0,
-        output_padding: int | tuple[int, int] = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: int | tuple[int, int] = 1,
-        device: Any = None,
-        dtype: Any = None,
-    ):
-        if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"ConvTranspose2d: groups ({groups}) must divide in_channels ({in_channels}) and "
-                f"out_channels ({out_channels})"
-            )
-        shape = (in_channels, out_channels // groups, *_pair(kernel_size))
-        super().__init__(shape, out_channels, bias, device, dtype)
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride, self.padding = _pair(kernel_size), _pair(stride), padding
-        self.output_padding = _pair(output_padding)
-        self.dilation, self.groups = _pair(dilation), groups
-
-    def forward(self, x: Tensor, output_size: tuple[int, int] | None = None) -> Tensor:
-        return F.conv_transpose2d(
-            x,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self.output_padding,
-            self.groups,
-            self.dilation,
-            None if output_size is None else tuple(output_size)[-2:],
-        )
-
-
-class _BatchNorm(Module):
-    ranks: tuple[int, ...]
-
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ):
-        super().__init__()
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.affine, self.track_running_stats = affine, track_running_stats
-        where = {"device": device, "dtype": dtype}
-        self.weight = Parameter(ones(num_features, **where)) if affine else None
-        self.bias = Parameter(zeros(num_features, **where)) if affine else None
-        track = track_running_stats
-        self.register_buffer("running_mean", zeros(num_features, **where) if track else None)
-        self.register_buffer("running_var", ones(num_features, **where) if track else None)
-        self.register_buffer("num_batches_tracked", tensor(0, device=device) if track else None)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim not in self.ranks:
-            raise ValueError(
-                f"{type(self).__name__}: expected {' or '.join(f'{r}-D' for r in self.ranks)} "
-                f"input, got shape {x.shape}"
-            )
-        momentum = self.momentum
-        if self.training and self.track_running_stats:
-            self.num_batches_tracked.add_(1)
-            if momentum is None:  # a plain average over all batches
-                momentum = 1.0 / self.num_batches_tracked.item()
-        batch_statistics = self.training or not self.track_running_stats
-        return F.batch_norm(
-            x,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            batch_statistics,
-            momentum or 0.0,
-            self.eps,
-        )
-
-    def extra_repr(self) -> str:
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
-
-
-class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (N, C) or (N, C, L), each channel over everything else."""
-
-    ranks = (2, 3)
-
-
-class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of (N, C, H, W), each channel over batch and pixels."""
-
-    ranks = (4,)
-
-
-class ReLU(Module):
-    """max(x, 0)."""
+class _Elementwise(Module):
+    """``inplace`` is PyTorch's option to save memory; the result is the same either way."""
 
     def __init__(self, inplace: bool = False):
         super().__init__()
+        self.inplace = inplace
+
+
+class ReLU(_Elementwise):
+    """max(x, 0)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
 
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
 
-class LeakyReLU(Module):
+
+class LeakyReLU(_Elementwise):
     """x where positive, else negative_slope·x."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
-        super().__init__()
+        super().__init__(inplace)
         self.negative_slope = negative_slope
 
     def forward(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}"
+        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
 
 class Tanh(Module):
@@ -286,6 +131,9 @@ class Softplus(Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.softplus(x, self.beta, self.threshold)
 
+    def extra_repr(self) -> str:
+        return f"beta={self.beta}, threshold={self.threshold}"
+
 
 class Flatten(Module):
     """Dimensions start_dim to end_dim made one (default: all but the batch)."""
@@ -296,6 +144,9 @@ class Flatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return shapes.flatten(x, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
 class Unflatten(Module):
@@ -312,11 +163,11 @@ class Unflatten(Module):
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
-class Dropout(Module):
+class Dropout(_Elementwise):
     """Each element zeroed with probability p in training, the others divided by 1 - p."""
 
     def __init__(self, p: float = 0.5, inplace: bool = False):
-        super().__init__()
+        super().__init__(inplace)
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: expected a probability between 0 and 1, got {p}")
         self.p = p
@@ -325,14 +176,20 @@ class Dropout(Module):
         return F.dropout(x, self.p, self.training)
 
     def extra_repr(self) -> str:
-        return f"p={self.p}"
+        return f"p={self.p}, inplace={self.inplace}"
 
 
 class Upsample(Module):
-    """Images enlarged to ``size`` or by ``scale_factor``, nearest neighbour."""
+    """Images brought to ``size`` or multiplied by ``scale_factor``, nearest neighbour.
+
+    Both as :func:`minigan.nn.functional.interpolate`.
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None, mode: str = "nearest"):
         super().__init__()
+        if scale_factor is not None:
+            pair = isinstance(scale_factor, (tuple, list))
+            scale_factor = tuple(map(float, scale_factor)) if pair else float(scale_factor)
         self.size, self.scale_factor, self.mode = size, scale_factor, mode
 
     def forward(self, x: Tensor) -> Tensor:
@@ -344,18 +201,31 @@ class Upsample(Module):
 
 
 class BCEWithLogitsLoss(Module):
-    """Binary cross entropy of logits with targets in [0, 1]."""
+    """Binary cross entropy of logits with targets in [0, 1].
 
-    def __init__(self, weight: Tensor | None = None, reduction: str = "mean"):
+    The arguments as :func:`minigan.nn.functional.binary_cross_entropy_with_logits`; ``weight`` and
+    ``pos_weight`` are buffers.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ):
         super().__init__()
-        self.weight, self.reduction = weight, reduction
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+        self.reduction = reduction
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return losses.binary_cross_entropy_with_logits(input, target, self.weight, self.reduction)
+        return losses.binary_cross_entropy_with_logits(
+            input, target, self.weight, self.reduction, self.pos_weight
+        )
 
 
 class MSELoss(Module):
-    """The mean squared error."""
+    """The squared error: its mean, its sum, or every element's."""
 
     def __init__(self, reduction: str = "mean"):
         super().__init__()

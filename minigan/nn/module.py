@@ -8,27 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._tensor import Leaf, Tensor
-from ..array import array_module, to_device
-from ..autograd import no_grad
-
-
-class Parameter(Tensor):
-    """A Tensor that a Module counts among its parameters; it requires grad.
-
-    >>> import minigan
-    >>> Parameter(minigan.zeros(2)).requires_grad
-    True
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: Tensor | None = None, requires_grad: bool = True):
-        array = np.zeros(0, np.float32) if data is None else data.array
-        super().__init__(array, Leaf(requires_grad))
-
-    def __repr__(self) -> str:
-        return f"Parameter containing:\n{super().__repr__()}"
+from .._tensor import Tensor
+from ..array import to_device
+from ..ops.creation import as_tensor, zeros_like
+from .parameter import Parameter
 
 
 class IncompatibleKeys(NamedTuple):
@@ -36,6 +19,19 @@ class IncompatibleKeys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
+
+
+class RemovableHandle:
+    """What registering a hook gives back: ``remove()`` takes the hook out again."""
+
+    def __init__(self, hooks: dict[int, Callable], hook: Callable):
+        self.hooks, self.key = hooks, max(hooks, default=-1) + 1
+        hooks[self.key] = hook
+
+    def remove(self) -> None:
+        """Take the hook out (once; later calls do nothing)."""
+        self.hooks.pop(self.key, None)
+        self.hooks = {}
 
 
 class Module:
@@ -55,71 +51,72 @@ class Module:
     ['factor']
     """
 
-    training: bool
-
     def __init__(self):
-        for name, value in (
-            ("_parameters", {}),
-            ("_buffers", {}),
-            ("_modules", {}),
-            ("_transient", set()),  # buffers that state_dict leaves out
-            ("training", True),
-        ):
-            object.__setattr__(self, name, value)
+        for kind in _KINDS:
+            object.__setattr__(self, kind, {})
+        self._transient: set[str] = set()  # buffers that state_dict leaves out
+        self._forward_pre_hooks: dict[int, Callable] = {}
+        self.training = True
 
     # -- attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_modules" not in self.__dict__:
-            raise AttributeError(
-                f"{type(self).__name__}: call super().__init__() before assigning attributes"
-            )
-        groups = (self._parameters, self._buffers, self._modules)
+        home = next((kind for kind in _KINDS if name in self.__dict__.get(kind, ())), None)
         if isinstance(value, Parameter):
-            home = self._parameters
-        elif isinstance(value, Module):
-            home = self._modules
-        elif name in self._parameters and value is not None:
-            raise TypeError(
-                f"{type(self).__name__}.{name}: expected a Parameter or None, got "
-                f"{type(value).__name__}"
-            )
+            kind = "_parameters"
+        elif isinstance(value, Module) and home != "_parameters":
+            kind = "_modules"
         else:
-            home = next((group for group in groups if name in group), None)
-        if home is None:
+            kind = home
+        if kind is None:
             object.__setattr__(self, name, value)
             return
-        for group in groups:
-            if group is not home:
-                group.pop(name, None)
-        self.__dict__.pop(name, None)
-        home[name] = value
+        if kind != home:
+            for place in (self.__dict__, self.__dict__.get(home, {})):
+                place.pop(name, None)
+        self._register(kind, name, value)
+
+    def _register(self, kind: str, name: str, value: Any) -> None:
+        what = f"{type(self).__name__}.{name}"
+        if kind not in self.__dict__:
+            raise AttributeError(f"{what}: call super().__init__() before assigning")
+        if not isinstance(name, str):
+            raise TypeError(f"{what}: expected a string as name, got {type(name).__name__}")
+        if not name or "." in name:
+            raise KeyError(f"{what}: a name must not be empty nor hold a dot")
+        if name not in self.__dict__[kind] and hasattr(self, name):
+            raise KeyError(f"{what}: this attribute exists already")
+        if value is not None and not isinstance(value, _KINDS[kind]):
+            raise TypeError(
+                f"{what}: expected a {_KINDS[kind].__name__} or None, got {type(value).__name__}"
+            )
+        self.__dict__[kind][name] = value
 
     def __getattr__(self, name: str) -> Any:
-        for group in ("_parameters", "_buffers", "_modules"):
-            if name in self.__dict__.get(group, ()):
-                return self.__dict__[group][name]
+        for kind in _KINDS:
+            if name in self.__dict__.get(kind, ()):
+                return self.__dict__[kind][name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
-        for group in (self._parameters, self._buffers, self._modules):
-            if name in group:
-                del group[name]
+        for kind in _KINDS:
+            if name in self.__dict__.get(kind, ()):
+                del self.__dict__[kind][name]
                 return
         object.__delattr__(self, name)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Make ``param`` a parameter called ``name`` (None: there is none)."""
-        self._parameters[name] = param
+        self._register("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Make ``tensor`` part of the module's state that is not trained."""
-        self._buffers[name] = tensor
+        self._register("_buffers", name, tensor)
         (self._transient.discard if persistent else self._transient.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Make ``module`` a sub-module called ``name``."""
-        self._modules[name] = module
+        self._register("_modules", name, module)
 
     # -- calling
 
@@ -128,7 +125,18 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+        for hook in list(self._forward_pre_hooks.values()):
+            changed = hook(self, inputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
         return self.forward(*inputs, **kwargs)
+
+    def register_forward_pre_hook(self, hook: Callable[[Module, tuple], Any]) -> RemovableHandle:
+        """Call ``hook(module, inputs)`` before every forward; what it returns replaces the inputs.
+
+        None leaves them, anything but a tuple is one input.  Hooks run in order of registration.
+        """
+        return RemovableHandle(self._forward_pre_hooks, hook)
 
     # -- walking the tree
 
@@ -150,36 +158,42 @@ class Module:
         return (module for _, module in self.named_modules())
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The direct sub-modules with their names."""
-        return ((name, m) for name, m in self._modules.items() if m is not None)
+        """The direct sub-modules with their names, each once."""
+        seen: set[int] = set()
+        for name, module in self._modules.items():
+            if module is not None and id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
 
     def children(self) -> Iterator[Module]:
         """The direct sub-modules."""
         return (module for _, module in self.named_children())
 
-    def _named(self, group: str) -> Iterator[tuple[str, Tensor]]:
+    def _named(self, kind: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Tensor]]:
         seen: set[int] = set()
-        for prefix, module in self.named_modules():
-            for name, value in getattr(module, group).items():
+        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            for name, value in module.__dict__[kind].items():
                 if value is not None and id(value) not in seen:
                     seen.add(id(value))
-                    yield (f"{prefix}.{name}" if prefix else name), value
+                    yield (f"{path}.{name}" if path else name), value
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with their dotted names, shared ones once."""
-        return self._named("_parameters")
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Parameters with their dotted names, shared ones once (``recurse``: those below too)."""
+        return self._named("_parameters", prefix, recurse)
 
-    def parameters(self) -> Iterator[Parameter]:
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """All parameters."""
-        return (value for _, value in self.named_parameters())
+        return (value for _, value in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """All buffers with their dotted names."""
-        return self._named("_buffers")
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """Buffers with their dotted names, shared ones once (``recurse``: those below too)."""
+        return self._named("_buffers", prefix, recurse)
 
-    def buffers(self) -> Iterator[Tensor]:
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """All buffers."""
-        return (value for _, value in self.named_buffers())
+        return (value for _, value in self.named_buffers(recurse=recurse))
 
     def apply(self, function: Callable[[Module], None]) -> Module:
         """Call ``function`` on every module, children first; returns the module."""
@@ -192,8 +206,11 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Training (or, with False, evaluation) behaviour for BatchNorm, Dropout, …"""
-        for module in self.modules():
-            module.training = mode
+        if not isinstance(mode, bool):
+            raise ValueError(f"train: expected True or False, got {mode!r}")
+        self.training = mode
+        for child in self.children():  # not self.modules(): a module may define its own train
+            child.train(mode)
         return self
 
     def eval(self) -> Module:
@@ -208,11 +225,8 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the parameters' gradients (or make them zero)."""
-        for parameter in self.parameters():
-            if set_to_none or parameter.grad is None:
-                parameter.grad = None
-            else:
-                parameter.grad = Tensor(parameter.grad.array * 0)
+        for p in self.parameters():
+            p.grad = None if set_to_none or p.grad is None else zeros_like(p.grad)
 
     def to(self, *target: Any, dtype: Any = None, device: Any = None) -> Module:
         """Float parameters and buffers with another dtype, everything on another device."""
@@ -223,14 +237,13 @@ class Module:
                 dtype = value
         if dtype is not None and np.dtype(dtype).kind != "f":
             raise TypeError(f"Module.to: expected a float dtype, got {np.dtype(dtype)}")
-        for tensor in [*self.parameters(), *self.buffers()]:
-            for each in (tensor, tensor.grad):
-                if each is None:
-                    continue
-                array = each.array if device is None else to_device(each.array, device)
-                if dtype is not None and array.dtype.kind == "f":
-                    array = array.astype(dtype, copy=False)
-                each.data = Tensor(array)
+        tensors = [*self.parameters(), *self.buffers()]
+        for tensor in tensors + [t.grad for t in tensors if t.grad is not None]:
+            array = tensor.array if device is None else to_device(tensor.array, device)
+            if dtype is not None and array.dtype.kind == "f":
+                array = array.astype(dtype, copy=False)
+            if array is not tensor.array:
+                tensor.data = Tensor(array)
         return self
 
     def float(self) -> Module:
@@ -264,37 +277,37 @@ class Module:
         for name, value in self._buffers.items():
             if value is not None and name not in self._transient:
                 state[prefix + name] = value.detach()
-        for name, module in self.named_children():
-            module._collect(f"{prefix}{name}.", state)
+        for name, module in self._modules.items():  # a shared one under each of its names
+            if module is not None:
+                module._collect(f"{prefix}{name}.", state)
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Take over the values of ``state``: Tensors or arrays by name, into existing memory.
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> IncompatibleKeys:
+        """Take over the values of ``state_dict``: Tensors or arrays by name, into existing memory.
 
         Raises:
-            RuntimeError: names are missing or unknown (``strict``), or a shape differs; then
-                nothing has been changed.
+            RuntimeError: names are missing or unknown (``strict``), a shape differs, or a value
+                holds no numbers; then nothing has been changed.
         """
         own = self.state_dict()
-        missing = [name for name in own if name not in state]
-        unexpected = [name for name in state if name not in own]
-        wrong = [
-            f"{name} has shape {tuple(state[name].shape)}, expected {tensor.shape}"
-            for name, tensor in own.items()
-            if name in state and tuple(state[name].shape) != tensor.shape
-        ]
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        values = {name: as_tensor(state_dict[name]) for name in own if name in state_dict}
+        wrong = []
+        for name, value in values.items():
+            if value.dtype.kind not in "biuf":
+                wrong.append(f"{name} is of dtype {value.dtype}, expected real numbers")
+            elif value.shape != own[name].shape:
+                wrong.append(f"{name} has shape {value.shape}, expected {own[name].shape}")
         if strict and missing:
             wrong.append(f"missing keys: {', '.join(missing)}")
         if strict and unexpected:
-            wrong.append(f"unexpected keys: {', '.join(unexpected)}")
+            wrong.append(f"unexpected keys: {', '.join(map(str, unexpected))}")
         if wrong:
             raise RuntimeError(f"load_state_dict: {type(self).__name__}: {'; '.join(wrong)}")
-        with no_grad():
-            for name, tensor in own.items():
-                if name in state:
-                    value = state[name]
-                    array = value.array if isinstance(value, Tensor) else value
-                    xp = array_module(tensor.array)
-                    tensor.copy_(Tensor(array if hasattr(array, "get") else xp.asarray(array)))
+        for name, value in values.items():
+            own[name].copy_(value.detach())
         return IncompatibleKeys(missing, unexpected)
 
     # -- printing
@@ -304,10 +317,13 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = []
-        for name, module in self.named_children():
-            inner = repr(module).replace("\n", "\n  ")
-            lines.append(f"  ({name}): {inner}")
-        if not lines:
-            return f"{type(self).__name__}({self.extra_repr()})"
-        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+        settings = self.extra_repr()
+        lines = settings.split("\n") if settings else []
+        if not self._modules and len(lines) < 2:
+            return f"{type(self).__name__}({settings})"
+        lines += [f"({name}): {module!r}" for name, module in self._modules.items()]
+        body = "\n".join(lines).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {body}\n)"
+
+
+_KINDS = {"_parameters": Parameter, "_buffers": Tensor, "_modules": Module}

@@ -81,5 +81,5 @@ def test_the_smallest_and_the_largest_size_are_allowed(size):
 
 @pytest.mark.parametrize("size", [7, 513, 0, -28, 28.0, "28", True, None])
 def test_other_sizes_are_refused(size):
-    with pytest.raises(DataError, match="^image_size: .*from 8 to 512, got "):
+    with pytest.raises(DataError, match=r"^image_size: .*from 8 to 512, got "):
         resized(IMAGES, size)

@@ -1,0 +1,177 @@
+"""Convolution layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._tensor import Tensor
+from ..ops.creation import empty
+from . import functional as F
+from . import init
+from .module import Module
+from .parameter import Parameter
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+class _Conv(Module):
+    """What both directions share; ``transposed`` tells how the weight lies."""
+
+    transposed = False
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int],
+        padding: Any,
+        dilation: int | tuple[int, int],
+        groups: int,
+        bias: bool,
+        device: Any,
+        dtype: Any,
+    ):
+        super().__init__()
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"{type(self).__name__}: groups ({groups}) must divide in_channels "
+                f"({in_channels}) and out_channels ({out_channels})"
+            )
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size, self.stride = _pair(kernel_size), _pair(stride)
+        self.padding = padding if isinstance(padding, str) else _pair(padding)
+        self.dilation, self.groups = _pair(dilation), groups
+        first, second = in_channels, out_channels
+        if not self.transposed:
+            first, second = second, first
+        where = {"device": device, "dtype": dtype}
+        self.weight = Parameter(empty(first, second // groups, *self.kernel_size, **where))
+        inputs = init.fan_in(self.weight)
+        init.default_(self.weight, inputs)
+        self.register_parameter("bias", None)
+        if bias:
+            self.bias = Parameter(empty(out_channels, **where))
+            init.default_(self.bias, inputs)
+
+    def extra_repr(self) -> str:
+        text = (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
+            f"stride={self.stride}"
+        )
+        for name, usual in (
+            ("padding", (0, 0)),
+            ("dilation", (1, 1)),
+            ("output_padding", (0, 0)),
+            ("groups", 1),
+        ):
+            if getattr(self, name, usual) != usual:
+                text += f", {name}={getattr(self, name)}"
+        return text if self.bias is not None else text + ", bias=False"
+
+
+class Conv2d(_Conv):
+    """2-D convolution: (N, in_channels, H, W) to (N, out_channels, P, Q).
+
+    weight is (out_channels, in_channels/groups, R, S), bias (out_channels,); both start as
+    U(-1/√n, 1/√n) with n = in_channels/groups·R·S.
+
+    Args:
+        padding: an int, a pair, (top, bottom, left, right), "same" or "valid".
+
+    The rest as :func:`minigan.nn.functional.conv2d`.
+
+    >>> import minigan
+    >>> Conv2d(3, 8, 4, stride=2, padding=1)(minigan.ones(1, 3, 32, 32)).shape
+    (1, 8, 16, 16)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: Any = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            device,
+            dtype,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+class ConvTranspose2d(_Conv):
+    """The adjoint of a 2-D convolution: (N, in_channels, H, W) to (N, out_channels, P, Q).
+
+    weight is (in_channels, out_channels/groups, R, S), bias (out_channels,); both start as
+    U(-1/√n, 1/√n) with n = out_channels/groups·R·S, which is PyTorch's reading of "inputs" here.
+
+    The arguments as :func:`minigan.nn.functional.conv_transpose2d`.
+
+    >>> import minigan
+    >>> ConvTranspose2d(8, 3, 4, stride=2, padding=1)(minigan.ones(1, 8, 16, 16)).shape
+    (1, 3, 32, 32)
+    """
+
+    transposed = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: Any = 0,
+        output_padding: int | tuple[int, int] = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: int | tuple[int, int] = 1,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            device,
+            dtype,
+        )
+        self.output_padding = _pair(output_padding)
+
+    def forward(self, x: Tensor, output_size: tuple[int, int] | None = None) -> Tensor:
+        return F.conv_transpose2d(
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.output_padding,
+            self.groups,
+            self.dilation,
+            None if output_size is None else tuple(output_size)[-2:],
+        )
