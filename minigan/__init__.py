@@ -36,7 +36,21 @@ from .autograd import (
 )
 from .checker import GradcheckError, gradcheck
 from .ops import clone
+from .ops.accumulate import cumsum, norm, prod, std
+from .ops.arrange import (
+    broadcast_to,
+    diagonal,
+    flip,
+    meshgrid,
+    roll,
+    split,
+    tile,
+    tril,
+    triu,
+    unbind,
+)
 from .ops.conv import conv2d, conv_transpose2d
+from .ops.conv1d import conv1d, conv_transpose1d
 from .ops.creation import (
     arange,
     as_tensor,
@@ -56,6 +70,7 @@ from .ops.creation import (
     zeros,
     zeros_like,
 )
+from .ops.einsum import addmm, bmm, dot, einsum, mm, outer
 from .ops.elementwise import (
     abs,
     add,
@@ -83,8 +98,10 @@ from .ops.elementwise import (
     tanh,
     where,
 )
+from .ops.extremes import amax, amin, argmax, argmin, max, maximum, min, minimum
 from .ops.linalg import matmul
 from .ops.norm import batch_norm, dropout
+from .ops.pick import gather, index_select, masked_fill, take_along_dim
 from .ops.reduction import mean, sum, var
 from .ops.shape import (
     cat,
@@ -100,6 +117,8 @@ from .ops.shape import (
     unflatten,
     unsqueeze,
 )
+from .ops.smooth import cos, erf, expm1, log1p, reciprocal, rsqrt, sin
+from .ops.softmax import log_softmax, logsumexp, softmax
 
 __version__ = "0.1.0"
 device = Device

@@ -182,8 +182,10 @@ class Tensor:
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        self.array = value.array
-        self.version[0] += 1
+        if not isinstance(value, Tensor):
+            raise TypeError(f"data: expected a Tensor, got {type(value).__name__}")
+        self.version[0] += 1  # for a graph that still needs the old values
+        self.array, self.version = value.array, value.version
 
     # -- to other types and devices
 
@@ -240,6 +242,9 @@ class Tensor:
 
     __hash__ = object.__hash__  # by identity, although == compares elements
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.array.ndim == 0 else format(repr(self), spec)
+
     def __repr__(self) -> str:
         text = np.array2string(
             arrays.to_device(self.array, "cpu"), separator=", ", prefix="tensor("
@@ -286,19 +291,18 @@ def tensor(
     """
     if isinstance(data, Tensor):
         data = data.array
-    if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
-        data = [x.tolist() if isinstance(x, Tensor) else x for x in data]
-    if dtype is None and not hasattr(data, "dtype"):
-        guess = np.asarray(data)
-        if guess.dtype.kind not in "biufc":
-            raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of {guess.dtype}")
-        holds_arrays = isinstance(data, (list, tuple)) and any(hasattr(x, "dtype") for x in data)
-        if guess.dtype.kind == "f" and not holds_arrays:
-            dtype = arrays.get_default_dtype()
-    if hasattr(data, "dtype") and hasattr(data, "device") and not isinstance(data, np.generic):
+    typed = hasattr(data, "dtype")
+    if isinstance(data, (list, tuple)) and any(hasattr(x, "dtype") for x in data):
+        data = [x.detach().cpu().array if isinstance(x, Tensor) else x for x in data]
+        typed = True
+    if hasattr(data, "device") and not isinstance(data, np.generic):
         array = data.astype(dtype or data.dtype, copy=True)
     else:
         array = np.array(data, dtype=dtype)
+        if array.dtype.kind == "f" and dtype is None and not typed:
+            array = array.astype(arrays.get_default_dtype(), copy=False)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of {array.dtype}")
     if device is not None:
         array = arrays.to_device(array, device)
     return Tensor(array).requires_grad_() if requires_grad else Tensor(array)

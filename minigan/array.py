@@ -21,6 +21,7 @@ int64 = np.dtype("int64")
 float16 = np.dtype("float16")
 float32 = np.dtype("float32")
 float64 = np.dtype("float64")
+complex64 = np.dtype("complex64")
 complex128 = np.dtype("complex128")
 
 _default_dtype = float32
@@ -76,7 +77,9 @@ class Device:
         return f"device('{self}')"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, (Device, str)) and str(self) == str(Device(other))
+        if not isinstance(other, (Device, str)):
+            return False
+        return str(other) == str(self) or (str(other) == self.type and not self.index)
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -126,6 +129,15 @@ def to_device(array: Array, device: Device | str) -> Array:
         return module.asarray(array)
 
 
+def special_functions(array: Array) -> ModuleType:
+    """SciPy's special functions, or CuPy's, for ``array``."""
+    if isinstance(array, (np.ndarray, np.generic)):
+        from scipy import special
+    else:
+        from cupyx.scipy import special
+    return special
+
+
 # ------------------------------------------------------------------------------------- dtypes
 
 _CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
@@ -152,7 +164,8 @@ def result_dtype(*operands: Any) -> np.dtype:
         elif isinstance(x, int):
             ranks[2].append(int64)
         else:
-            ranks[2].append(complex128 if isinstance(x, complex) else _default_dtype)
+            default = _default_dtype
+            ranks[2].append(_complex_like(default) if isinstance(x, complex) else default)
     result = None
     for dtypes in ranks:
         if not dtypes:
@@ -160,10 +173,17 @@ def result_dtype(*operands: Any) -> np.dtype:
         here = dtypes[0]
         for dtype in dtypes[1:]:
             here = promote_dtypes(here, dtype)
-        if result is None or _CATEGORY[here.kind] > _CATEGORY[result.kind]:
+        if result is None:
+            result = here
+        elif _CATEGORY[here.kind] > _CATEGORY[result.kind]:
             # A complex number among real floats keeps their precision.
-            result = here if result is None else promote_dtypes(result, here)
+            result = _complex_like(result) if result.kind == "f" else here
     return result
+
+
+def _complex_like(dtype: np.dtype) -> np.dtype:
+    """The complex dtype with the precision of a float dtype."""
+    return complex128 if dtype == float64 else complex64
 
 
 def promote_dtypes(a: np.dtype, b: np.dtype) -> np.dtype:
@@ -172,8 +192,9 @@ def promote_dtypes(a: np.dtype, b: np.dtype) -> np.dtype:
     >>> promote_dtypes(int64, float32)
     dtype('float32')
     """
-    if _CATEGORY[a.kind] != _CATEGORY[b.kind] and max(_CATEGORY[a.kind], _CATEGORY[b.kind]) == 2:
-        return a if a.kind == "f" else b
+    low, high = sorted((a, b), key=lambda dtype: _CATEGORY[dtype.kind])
+    if _CATEGORY[low.kind] < 2 <= _CATEGORY[high.kind]:
+        return high
     return np.promote_types(a, b)
 
 

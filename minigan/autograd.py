@@ -97,7 +97,8 @@ class Function:
 
     * ``forward(*inputs) -> array``: inputs are arrays, or Python numbers as the caller gave them;
     * ``vjp(needs, g, y, *inputs) -> tuple``: for every input with ``needs[i]``, the gradient
-      ``g · ∂y/∂input_i`` as a Tensor computed by Tensor operations (None elsewhere);
+      ``g · ∂y/∂input_i`` as a Tensor computed by Tensor operations (None elsewhere, and where it
+      is zero: then nothing is computed further down);
     * ``reads``: for every input, which values its gradient reads: input indices and "y" for the
       output.  What no wanted gradient reads is not kept, and arrives in ``vjp`` as an Absent
       with shape and dtype only.  None: every gradient reads every input;
@@ -195,11 +196,11 @@ def grad(
         if not x.requires_grad:
             raise RuntimeError(f"grad: input {i} (shape {x.shape}) does not require grad")
     seeds = _seeds("grad", outputs, grad_outputs)
-    table = _walk(seeds, {x.node for x in inputs}, retain_graph, create_graph)
+    table, reached = _walk(seeds, {x.node for x in inputs}, retain_graph, create_graph)
     results = []
     for i, x in enumerate(inputs):
         g = table.get(x.node)
-        if g is None and materialize_grads:
+        if g is None and (materialize_grads or x.node in reached):
             g = Tensor(arrays.array_module(x.array).zeros_like(x.array))
         elif g is None and not allow_unused:
             raise RuntimeError(
@@ -218,21 +219,23 @@ def backward(
     inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """Add the gradients of ``tensors`` to the ``.grad`` of the leaves (or of ``inputs``)."""
+    targets = None
+    if inputs is not None:
+        inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        if not inputs or not all(x.requires_grad for x in inputs):
+            raise RuntimeError("backward: expected inputs that require grad, at least one")
+        targets = {x.node for x in inputs}
     seeds = _seeds("backward", tensors, grad_tensors)
-    if inputs is None:
-        targets = None
-    else:
-        targets = {x.node for x in ((inputs,) if isinstance(inputs, Tensor) else inputs)}
-    table = _walk(seeds, targets, retain_graph, create_graph)
+    table, _ = _walk(seeds, targets, retain_graph, create_graph)
     taken = {id(g.array) for g in seeds.values()}  # arrays that somebody else holds already
-    for node, g in table.items():
-        if node.grad is not None:
-            with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph):
+        for node, g in table.items():
+            if node.grad is not None:
                 g = node.grad + g
-        elif not create_graph and (id(g.array) in taken or g.array.base is not None):
-            g = Tensor(g.array.copy())  # a gradient of one's own: callers change it in place
-        taken.add(id(g.array))
-        node.grad = g
+            elif id(g.array) in taken or g.array.base is not None:
+                g = g.clone()  # a gradient of one's own: callers change it in place
+            taken.add(id(g.array))
+            node.grad = g
 
 
 def _seeds(name: str, outputs: Any, grad_outputs: Any) -> dict[Node, Tensor]:
@@ -259,6 +262,8 @@ def _seeds(name: str, outputs: Any, grad_outputs: Any) -> dict[Node, Tensor]:
                     f"output {i} has shape {y.shape}; give one"
                 )
             g = Tensor(arrays.array_module(y.array).ones_like(y.array))
+        elif not isinstance(g, Tensor):
+            raise TypeError(f"{name}: expected Tensors as gradients, got {type(g).__name__}")
         elif g.shape != y.shape:
             raise RuntimeError(
                 f"{name}: output {i} has shape {y.shape}, its gradient has shape {g.shape}"
@@ -274,8 +279,8 @@ def _walk(
     targets: set[Node] | None,
     retain_graph: bool | None,
     create_graph: bool,
-) -> dict[Node, Tensor]:
-    """Gradients of the target nodes (None: of all leaves), from the outputs down."""
+) -> tuple[dict[Node, Tensor], set[Node]]:
+    """Gradients of the target nodes (None: of all leaves), and the nodes on the way to them."""
     keep_graph = create_graph if retain_graph is None else retain_graph
     order, useful = _plan(seeds, targets)
     table, results = dict(seeds), {}
@@ -289,13 +294,26 @@ def _walk(
             needs = tuple([edge in useful for edge in node.edges])
             if True not in needs:
                 continue
-            gradients = node.function.vjp(needs, g, *_unpack(node))
-            for edge, need, gradient in zip(node.edges, needs, gradients, strict=True):
+            y, *inputs = _unpack(node)
+            gradients = node.function.vjp(needs, g, y, *inputs)
+            for edge, need, x, gradient in zip(node.edges, needs, inputs, gradients, strict=True):
                 if need and gradient is not None:
+                    gradient = _fitting(node, x, gradient)
                     table[edge] = table[edge] + gradient if edge in table else gradient
             if not keep_graph:
                 _free(node)
-    return results
+    return results, useful
+
+
+def _fitting(node: Node, x: Any, gradient: Tensor) -> Tensor:
+    """``gradient`` in the dtype of the input x; of another shape it is a mistake in the vjp."""
+    if gradient.shape != x.shape:
+        raise RuntimeError(
+            f"backward: {type(node.function).__name__} gave a gradient of shape {gradient.shape} "
+            f"for an input of shape {x.shape}"
+        )
+    same = gradient.dtype == x.dtype or "c" in (gradient.dtype.kind, x.dtype.kind)
+    return gradient if same else gradient.to(x.dtype)
 
 
 def _plan(roots: Iterable[Node], targets: set[Node] | None) -> tuple[list[Node], set[Node]]:

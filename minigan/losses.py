@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from ._tensor import Tensor
-from .ops._common import as_float
-from .ops.elementwise import Softplus
+from .array import array_module
+from .ops._common import as_float, as_tensor
+from .ops.elementwise import Softplus, abs, clamp, log, where
+from .ops.extremes import maximum
+from .ops.pick import gather
+from .ops.softmax import log_softmax
 
 
 def reduce(name: str, values: Tensor, reduction: str) -> Tensor:
@@ -79,3 +83,181 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     _same_shape("mse_loss", x, target)
     difference = x - target
     return reduce("mse_loss", difference * difference, reduction)
+
+
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """The absolute error |input - target|.
+
+    >>> import minigan
+    >>> l1_loss(minigan.tensor([1.0, 3.0]), minigan.tensor([0.0, 0.0]))
+    tensor(2., dtype=float32)
+    """
+    x = as_float("l1_loss", input)
+    _same_shape("l1_loss", x, target)
+    return reduce("l1_loss", abs(x - target), reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """d²/(2β) where d = |input - target| < β, else d - β/2.
+
+    Source: Girshick 2015, arXiv 1504.08083.
+    """
+    x = as_float("smooth_l1_loss", input)
+    _same_shape("smooth_l1_loss", x, target)
+    if beta < 0:
+        raise RuntimeError(f"smooth_l1_loss: beta must not be negative, got {beta}")
+    d = abs(x - target)
+    if beta == 0:
+        return reduce("smooth_l1_loss", d, reduction)
+    return reduce("smooth_l1_loss", where(d < beta, d * d / (2 * beta), d - beta / 2), reduction)
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """-[t·ln p + (1 - t)·ln(1 - p)] of probabilities; logarithms end at -100, as in PyTorch.
+
+    On logits use ``binary_cross_entropy_with_logits``, which is exact.
+    """
+    name = "binary_cross_entropy"
+    p = as_float(name, input)
+    _same_shape(name, p, target)
+    if p.numel() and not bool(((p >= 0).array & (p <= 1).array).all()):
+        raise RuntimeError(f"{name}: all elements of input should be between 0 and 1")
+    loss = -(target * _bounded_log(p) + (1 - target) * _bounded_log(1 - p))
+    return reduce(name, loss if weight is None else loss * weight, reduction)
+
+
+def _bounded_log(p: Tensor) -> Tensor:
+    """max(ln p, -100), with gradient 0 below."""
+    tiny = 3.8e-44  # about e^-100; a denormal of float32
+    return where(p > tiny, log(clamp(p, min=tiny)), -100.0)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """-w[t]·input[t]: the negative log likelihood of class targets.
+
+    Args:
+        input: log-probabilities (C,), (N, C) or (N, C, …).
+        target: classes (), (N,) or (N, …), integers.
+        weight: (C,), of each class; "mean" divides by the targets' weights.
+        ignore_index: targets of this value count nothing.
+    """
+    name = "nll_loss"
+    x, target = as_float(name, input), as_tensor(name, target)
+    if target.dtype.kind not in "iu":
+        raise RuntimeError(f"{name}: expected integer classes as target, got {target.dtype}")
+    dim = 0 if x.ndim == 1 else 1
+    if x.ndim < 1 or x.shape[:dim] + x.shape[dim + 1 :] != target.shape:
+        raise ValueError(
+            f"{name}: input of shape {x.shape} and target of shape {target.shape} do not fit"
+        )
+    classes, xp = x.shape[dim], array_module(x.array)
+    counted = target.array != ignore_index
+    chosen = xp.where(counted, target.array, 0)
+    if counted.any() and not (int(chosen.min()) >= 0 and int(chosen.max()) < classes):
+        raise IndexError(f"{name}: target out of bounds, expected classes 0 to {classes - 1}")
+    picked = gather(x, dim, Tensor(xp.expand_dims(chosen, dim))).squeeze(dim)
+    if weight is None:
+        weights = Tensor(counted.astype(x.dtype))
+    else:
+        weights = Tensor(weight.array[chosen] * counted)
+    loss = where(Tensor(xp.asarray(counted)), -picked * weights, 0)
+    if reduction == "mean":
+        return loss.sum() / weights.sum()
+    return reduce(name, loss, reduction)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """-Σ_c w_c·t_c·ln softmax(input)_c: cross entropy of logits with classes or probabilities.
+
+    Args:
+        input: logits (C,), (N, C) or (N, C, …).
+        target: classes as for ``nll_loss``, or probabilities of the input's shape.
+        weight: (C,), of each class.
+        ignore_index: classes of this value count nothing.
+        label_smoothing: share of the target spread evenly over all classes.
+
+    >>> import minigan
+    >>> cross_entropy(minigan.zeros(2, 4), minigan.tensor([0, 3]))
+    tensor(1.3862944, dtype=float32)
+    """
+    name = "cross_entropy"
+    x = as_float(name, input)
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"{name}: label_smoothing must lie in [0, 1], got {label_smoothing}")
+    dim = 0 if x.ndim == 1 else 1
+    logs = log_softmax(x, dim)
+    classes = x.shape[dim]
+    shape = (-1, *(1,) * (x.ndim - dim - 1))
+    weights = None if weight is None else weight.reshape(shape)
+    if target.shape == x.shape and target.dtype.kind == "f":
+        t = target if not label_smoothing else target * (1 - label_smoothing) + (
+            label_smoothing / classes
+        )  # fmt: skip
+        loss = -(logs * t if weights is None else logs * t * weights).sum(dim)
+        if reduction == "mean":
+            return loss.sum() / max(loss.numel(), 1)
+        return reduce(name, loss, reduction)
+    hard = nll_loss(logs, target, weight, ignore_index, reduction)
+    if not label_smoothing:
+        return hard
+    counted = Tensor(array_module(x.array).asarray(target.array != ignore_index))
+    every = -(logs if weights is None else logs * weights).sum(dim)
+    smooth = where(counted, every, 0)
+    if reduction == "mean":
+        if weight is None:
+            total = float(counted.array.sum())
+        else:
+            chosen = array_module(x.array).where(counted.array, target.array, 0)
+            total = float((weight.array[chosen] * counted.array).sum())
+        smooth = smooth.sum() / total
+    else:
+        smooth = reduce(name, smooth, reduction)
+    return hard * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+
+
+def kl_div(
+    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
+    """target·(ln target - input): Kullback-Leibler divergence from log-probabilities ``input``.
+
+    ``log_target``: ``target`` holds logarithms too.  "batchmean" divides the sum by the first
+    dimension, which is the divergence proper; "mean" divides by all elements.
+    """
+    x = as_float("kl_div", input)
+    _same_shape("kl_div", x, target)
+    if log_target:
+        loss = target.exp() * (target - x)
+    else:
+        positive = target > 0  # 0·ln 0 = 0
+        loss = where(positive, target * (log(where(positive, target, 1)) - x), 0)
+    if reduction == "batchmean":
+        return loss.sum() / (x.shape[0] if x.ndim else 1)
+    return reduce("kl_div", loss, reduction)
+
+
+def hinge_embedding_loss(
+    input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """input where target is 1, max(0, margin - input) where it is -1."""
+    x = as_float("hinge_embedding_loss", input)
+    _same_shape("hinge_embedding_loss", x, target)
+    near = where(target == 1, x, 0)
+    far = where(target == -1, maximum(margin - x, 0.0), 0)
+    return reduce("hinge_embedding_loss", near + far, reduction)

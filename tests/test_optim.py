@@ -9,7 +9,7 @@ import pytest
 
 import minigan
 from minigan import optim
-from minigan.optim import BLOCK
+from minigan.optim.optimizer import BLOCK
 
 
 def sgd(p, gradients, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):

@@ -30,10 +30,11 @@ class Geometry:
     groups: int = 1
 
     def __post_init__(self):
-        if min(self.stride) < 1 or min(self.dilation) < 1 or self.groups < 1 or min(self.pad) < 0:
-            raise ValueError(
-                "convolution: stride, dilation and groups must be positive and padding not "
-                f"negative, got {self}"
+        positive = (self.R, self.S, *self.stride, *self.dilation, self.groups)
+        if min(positive) < 1 or min(self.pad) < 0:
+            raise RuntimeError(
+                "convolution: filter size, stride, dilation and groups must be positive and "
+                f"padding not negative, got {self}"
             )
         if min(self.P, self.Q) < 1:
             raise RuntimeError(

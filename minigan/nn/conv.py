@@ -12,14 +12,15 @@ from .module import Module
 from .parameter import Parameter
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
-
-
 class _Conv(Module):
-    """What both directions share; ``transposed`` tells how the weight lies."""
+    """What all share: ``rank`` directions, and ``transposed`` tells how the weight lies."""
 
+    rank = 2
     transposed = False
+
+    def _each(self, value: Any) -> tuple[int, ...]:
+        """One number for each direction."""
+        return (value,) * self.rank if isinstance(value, int) else tuple(value)
 
     def __init__(
         self,
@@ -41,9 +42,9 @@ class _Conv(Module):
                 f"({in_channels}) and out_channels ({out_channels})"
             )
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride = _pair(kernel_size), _pair(stride)
-        self.padding = padding if isinstance(padding, str) else _pair(padding)
-        self.dilation, self.groups = _pair(dilation), groups
+        self.kernel_size, self.stride = self._each(kernel_size), self._each(stride)
+        self.padding = padding if isinstance(padding, str) else self._each(padding)
+        self.dilation, self.groups = self._each(dilation), groups
         first, second = in_channels, out_channels
         if not self.transposed:
             first, second = second, first
@@ -62,9 +63,9 @@ class _Conv(Module):
             f"stride={self.stride}"
         )
         for name, usual in (
-            ("padding", (0, 0)),
-            ("dilation", (1, 1)),
-            ("output_padding", (0, 0)),
+            ("padding", (0,) * self.rank),
+            ("dilation", (1,) * self.rank),
+            ("output_padding", (0,) * self.rank),
             ("groups", 1),
         ):
             if getattr(self, name, usual) != usual:
@@ -161,7 +162,7 @@ class ConvTranspose2d(_Conv):
             device,
             dtype,
         )
-        self.output_padding = _pair(output_padding)
+        self.output_padding = self._each(output_padding)
 
     def forward(self, x: Tensor, output_size: tuple[int, int] | None = None) -> Tensor:
         return F.conv_transpose2d(
@@ -174,4 +175,33 @@ class ConvTranspose2d(_Conv):
             self.groups,
             self.dilation,
             None if output_size is None else tuple(output_size)[-2:],
+        )
+
+
+class Conv1d(Conv2d):
+    """1-D convolution: (N, in_channels, L) to (N, out_channels, Q); otherwise as ``Conv2d``."""
+
+    rank = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv1d(
+            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+class ConvTranspose1d(ConvTranspose2d):
+    """The adjoint of a 1-D convolution; otherwise as ``ConvTranspose2d``."""
+
+    rank = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose1d(
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.output_padding,
+            self.groups,
+            self.dilation,
         )

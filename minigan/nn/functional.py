@@ -7,11 +7,30 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..losses import binary_cross_entropy_with_logits, mse_loss
-from ..ops._common import operands
+from ..array import array_module, default_generator
+from ..losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_embedding_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
+from ..ops._common import as_float, as_tensor, numpy_names, operands
+from ..ops.accumulate import norm
+from ..ops.activations import elu, gelu, hardtanh, logsigmoid, prelu, silu, softsign
 from ..ops.conv import conv2d, conv_transpose2d
-from ..ops.elementwise import leaky_relu, relu, sigmoid, softplus, tanh
+from ..ops.conv1d import conv1d, conv_transpose1d
+from ..ops.elementwise import clamp, leaky_relu, relu, sigmoid, softplus, tanh, where
 from ..ops.norm import batch_norm, dropout
+from ..ops.normalise import group_norm, instance_norm, layer_norm
+from ..ops.pick import one_hot
+from ..ops.pooling import avg_pool2d, fold, max_pool2d, pixel_shuffle, pixel_unshuffle, unfold
+from ..ops.resample import adaptive_avg_pool2d, bilinear_matrix, mix, pad
+from ..ops.softmax import log_softmax, softmax
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -33,20 +52,84 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return y if bias is None else y + bias
 
 
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Rows of ``weight`` (number, size) at the integers ``input``: shape (…, size).
+
+    The row ``padding_idx`` gets no gradient.
+
+    >>> import minigan
+    >>> embedding(minigan.tensor([1, 1]), minigan.eye(2))
+    tensor([[0., 1.],
+            [0., 1.]], dtype=float32)
+    """
+    index = as_tensor("embedding", input)
+    if index.dtype.kind not in "iu":
+        raise RuntimeError(f"embedding: expected integer indices, got {index.dtype}")
+    if weight.ndim != 2:
+        raise RuntimeError(f"embedding: expected weight (number, size), got {weight.shape}")
+    rows = weight.shape[0]
+    if index.numel() and not 0 <= int(index.array.min()) <= int(index.array.max()) < rows:
+        raise IndexError(f"embedding: index out of range, expected 0 to {rows - 1}")
+    if padding_idx is None:
+        return weight[index]
+    xp = array_module(weight.array)
+    constant = Tensor((xp.arange(rows) == padding_idx % rows).reshape(-1, 1))
+    return where(constant, weight.detach(), weight)[index]
+
+
+@numpy_names
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """input/max(‖input‖_p, ε) along ``dim``."""
+    x = as_float("normalize", input)
+    return x / clamp(norm(x, p, dim, keepdim=True), min=eps)
+
+
+@numpy_names
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """⟨x1, x2⟩/(max(‖x1‖, ε)·max(‖x2‖, ε)) along ``dim``, shapes broadcast."""
+    a, b = operands("cosine_similarity", x1, x2)
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    a, b = a.expand(shape), b.expand(shape)
+    sizes = clamp(norm(a, 2, dim), min=eps) * clamp(norm(b, 2, dim), min=eps)
+    return (a * b).sum(dim) / sizes
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, generator=None
+) -> Tensor:
+    """Whole channels of (N, C, H, W) zeroed with probability ``p``, the others over 1 - p."""
+    x = as_tensor("dropout2d", input)
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout2d: expected a probability between 0 and 1, got {p}")
+    if x.ndim not in (3, 4):
+        raise RuntimeError(f"dropout2d: expected (N, C, H, W) or (C, H, W), got {x.shape}")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0
+    rng = (generator or default_generator(x.device)).rng
+    keep = rng.random((*x.shape[:-2], 1, 1), dtype="float32") >= p
+    return x * Tensor(keep.astype(x.dtype) / (1 - p))
+
+
 def interpolate(
     input: Tensor,
     size: int | tuple[int, int] | None = None,
     scale_factor: float | tuple[float, float] | None = None,
     mode: str = "nearest",
+    align_corners: bool | None = None,
 ) -> Tensor:
-    """Images (N, C, H, W) at another size, each pixel taken from the nearest one.
+    """Images (N, C, H, W) at another size.
 
-    Output row i is input row ⌊i·H/size⌋ or ⌊i/scale_factor⌋, worked out in float32 as PyTorch
-    does; a height that stays as it is or doubles is exact for any factor.  Columns likewise.
+    "nearest": output row i is input row ⌊i·H/size⌋ or ⌊i/scale_factor⌋, worked out in float32 as
+    PyTorch does; a height that stays as it is or doubles is exact for any factor.  "bilinear":
+    mixes the two nearest rows and columns; ``align_corners`` puts the first and last pixels of
+    input and output on each other, instead of the images' edges.
 
     Args:
         size: (height, width) of the result, or one number for both.
         scale_factor: the factors instead; the result has ⌊H·factor⌋ rows.
+        mode: "nearest" or "bilinear".
 
     Raises:
         ValueError: the input's rank, both or none of size and scale_factor, an empty result.
@@ -58,20 +141,41 @@ def interpolate(
               [0., 0., 1.],
               [2., 2., 3.]]]], dtype=float32)
     """
-    if mode != "nearest":
-        raise NotImplementedError(f'interpolate: mode must be "nearest", got "{mode}"')
+    if mode not in ("nearest", "bilinear"):
+        raise NotImplementedError(
+            f'interpolate: mode must be "nearest" or "bilinear", got "{mode}"'
+        )
+    if mode == "nearest" and align_corners is not None:
+        raise ValueError("interpolate: align_corners is for bilinear only")
     if input.ndim != 4:
         raise ValueError(f"interpolate: expected input (N, C, H, W), got shape {input.shape}")
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate: give either size or scale_factor")
     n, c, h, w = input.shape
     sizes, factors = _two("size", size), _two("scale_factor", scale_factor)
+    if mode == "bilinear":
+        directions = zip((h, w), sizes, factors, strict=True)
+        return mix(input, *[_bilinear(*each, bool(align_corners)) for each in directions])
     rows, columns = (_sources(*each) for each in zip((h, w), sizes, factors, strict=True))
     if _repeats(rows, h) and _repeats(columns, w):
         p, q = len(rows), len(columns)
         repeated = input.reshape(n, c, h, 1, w, 1).expand(n, c, h, p // h, w, q // w)
         return repeated.reshape(n, c, p, q)
     return input[:, :, rows][:, :, :, columns]
+
+
+def _bilinear(old: int, size: int | None, factor: float | None, align: bool) -> np.ndarray:
+    """The matrix that mixes ``old`` pixels of one direction."""
+    new = int(old * factor) if size is None else size
+    if old < 1 or new < 1:
+        raise ValueError(
+            f"interpolate: expected at least one pixel before and after, got {old} and {new}"
+        )
+    if align:
+        step = (old - 1) / (new - 1) if new > 1 else 0.0
+    else:
+        step = 1 / factor if size is None else old / new
+    return bilinear_matrix(old, new, step, align)
 
 
 def _two(name: str, value: Any) -> tuple:
@@ -102,17 +206,51 @@ def _repeats(sources: list[int], old: int) -> bool:
 
 
 __all__ = [
+    "adaptive_avg_pool2d",
+    "avg_pool2d",
     "batch_norm",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "conv1d",
     "conv2d",
+    "conv_transpose1d",
     "conv_transpose2d",
+    "cosine_similarity",
+    "cross_entropy",
     "dropout",
+    "dropout2d",
+    "elu",
+    "embedding",
+    "fold",
+    "gelu",
+    "group_norm",
+    "hardtanh",
+    "hinge_embedding_loss",
+    "instance_norm",
     "interpolate",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
+    "log_softmax",
+    "logsigmoid",
+    "max_pool2d",
     "mse_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "prelu",
     "relu",
     "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
     "softplus",
+    "softsign",
     "tanh",
+    "unfold",
 ]

@@ -4,50 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import losses
 from .._tensor import Tensor
 from ..ops import shape as shapes
 from ..ops.creation import empty
 from . import functional as F
 from . import init
+from .activations import Elementwise
 from .module import Module
 from .parameter import Parameter
-
-
-class Sequential(Module):
-    """Modules called one after the other.
-
-    >>> import minigan.nn as nn
-    >>> list(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).state_dict())
-    ['0.weight', '0.bias', '2.weight', '2.bias']
-    """
-
-    def __init__(self, *modules: Any):
-        super().__init__()
-        given_names = len(modules) == 1 and isinstance(modules[0], dict)
-        for name, module in modules[0].items() if given_names else enumerate(modules):
-            self.add_module(str(name), module)
-
-    def forward(self, x: Any) -> Any:
-        for module in self._modules.values():
-            x = module(x)
-        return x
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self):
-        return iter(self._modules.values())
-
-    def __getitem__(self, index: int | slice) -> Module:
-        if isinstance(index, slice):
-            return Sequential(dict(list(self._modules.items())[index]))
-        return list(self._modules.values())[index]
-
-    def append(self, module: Module) -> Sequential:
-        """Add a module at the end."""
-        self.add_module(str(len(self)), module)
-        return self
 
 
 class Linear(Module):
@@ -73,66 +37,6 @@ class Linear(Module):
             f"in_features={self.in_features}, out_features={self.out_features}, "
             f"bias={self.bias is not None}"
         )
-
-
-class _Elementwise(Module):
-    """``inplace`` is PyTorch's option to save memory; the result is the same either way."""
-
-    def __init__(self, inplace: bool = False):
-        super().__init__()
-        self.inplace = inplace
-
-
-class ReLU(_Elementwise):
-    """max(x, 0)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
-
-
-class LeakyReLU(_Elementwise):
-    """x where positive, else negative_slope·x."""
-
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
-        super().__init__(inplace)
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(x, self.negative_slope)
-
-    def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
-
-
-class Tanh(Module):
-    """tanh x."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.tanh(x)
-
-
-class Sigmoid(Module):
-    """1/(1 + e^-x)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.sigmoid(x)
-
-
-class Softplus(Module):
-    """ln(1 + e^(β·x))/β."""
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0):
-        super().__init__()
-        self.beta, self.threshold = beta, threshold
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.softplus(x, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Flatten(Module):
@@ -163,7 +67,7 @@ class Unflatten(Module):
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
-class Dropout(_Elementwise):
+class Dropout(Elementwise):
     """Each element zeroed with probability p in training, the others divided by 1 - p."""
 
     def __init__(self, p: float = 0.5, inplace: bool = False):
@@ -180,56 +84,76 @@ class Dropout(_Elementwise):
 
 
 class Upsample(Module):
-    """Images brought to ``size`` or multiplied by ``scale_factor``, nearest neighbour.
+    """Images brought to ``size`` or multiplied by ``scale_factor``.
 
-    Both as :func:`minigan.nn.functional.interpolate`.
+    The arguments as :func:`minigan.nn.functional.interpolate`.
     """
 
-    def __init__(self, size: Any = None, scale_factor: Any = None, mode: str = "nearest"):
+    def __init__(
+        self,
+        size: Any = None,
+        scale_factor: Any = None,
+        mode: str = "nearest",
+        align_corners: bool | None = None,
+    ):
         super().__init__()
         if scale_factor is not None:
             pair = isinstance(scale_factor, (tuple, list))
             scale_factor = tuple(map(float, scale_factor)) if pair else float(scale_factor)
         self.size, self.scale_factor, self.mode = size, scale_factor, mode
+        self.align_corners = align_corners
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, self.size, self.scale_factor, self.mode)
+        return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
 
     def extra_repr(self) -> str:
         what = f"scale_factor={self.scale_factor}" if self.size is None else f"size={self.size}"
         return f"{what}, mode={self.mode!r}"
 
 
-class BCEWithLogitsLoss(Module):
-    """Binary cross entropy of logits with targets in [0, 1].
+class Identity(Module):
+    """x itself; any arguments are accepted."""
 
-    The arguments as :func:`minigan.nn.functional.binary_cross_entropy_with_logits`; ``weight`` and
-    ``pos_weight`` are buffers.
-    """
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class Dropout2d(Dropout):
+    """Whole channels zeroed with probability p in training, the others divided by 1 - p."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout2d(x, self.p, self.training)
+
+
+class Embedding(Module):
+    """Rows of a table of vectors, by integers; weight starts as N(0, 1), row padding_idx as 0."""
 
     def __init__(
         self,
-        weight: Tensor | None = None,
-        reduction: str = "mean",
-        pos_weight: Tensor | None = None,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        device: Any = None,
+        dtype: Any = None,
     ):
         super().__init__()
-        self.register_buffer("weight", weight)
-        self.register_buffer("pos_weight", pos_weight)
-        self.reduction = reduction
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise ValueError(
+                f"Embedding: padding_idx must lie within {num_embeddings} rows, got {padding_idx}"
+            )
+        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        self.weight = Parameter(empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            self.weight.array[self.padding_idx] = 0
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return losses.binary_cross_entropy_with_logits(
-            input, target, self.weight, self.reduction, self.pos_weight
-        )
+    def forward(self, input: Tensor) -> Tensor:
+        return F.embedding(input, self.weight, self.padding_idx)
 
-
-class MSELoss(Module):
-    """The squared error: its mean, its sum, or every element's."""
-
-    def __init__(self, reduction: str = "mean"):
-        super().__init__()
-        self.reduction = reduction
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return losses.mse_loss(input, target, self.reduction)
+    def extra_repr(self) -> str:
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        return text if self.padding_idx is None else f"{text}, padding_idx={self.padding_idx}"

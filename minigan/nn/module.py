@@ -56,6 +56,7 @@ class Module:
             object.__setattr__(self, kind, {})
         self._transient: set[str] = set()  # buffers that state_dict leaves out
         self._forward_pre_hooks: dict[int, Callable] = {}
+        self._forward_hooks: dict[int, Callable] = {}
         self.training = True
 
     # -- attributes
@@ -129,7 +130,12 @@ class Module:
             changed = hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
-        return self.forward(*inputs, **kwargs)
+        output = self.forward(*inputs, **kwargs)
+        for hook in list(self._forward_hooks.values()):
+            changed = hook(self, inputs, output)
+            if changed is not None:
+                output = changed
+        return output
 
     def register_forward_pre_hook(self, hook: Callable[[Module, tuple], Any]) -> RemovableHandle:
         """Call ``hook(module, inputs)`` before every forward; what it returns replaces the inputs.
@@ -137,6 +143,13 @@ class Module:
         None leaves them, anything but a tuple is one input.  Hooks run in order of registration.
         """
         return RemovableHandle(self._forward_pre_hooks, hook)
+
+    def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> RemovableHandle:
+        """Call ``hook(module, inputs, output)`` after every forward; what it returns is the output.
+
+        None leaves the output as it is.  Hooks run in order of registration.
+        """
+        return RemovableHandle(self._forward_hooks, hook)
 
     # -- walking the tree
 

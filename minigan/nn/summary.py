@@ -49,7 +49,7 @@ def summary(module: Module, input_shape: tuple[int, ...]) -> str:
 
 def _flat(module: Module) -> list[Module]:
     """The layers of nested Sequentials in the order in which they run."""
-    from .layers import Sequential
+    from .containers import Sequential
 
     if not isinstance(module, Sequential):
         return [module]

@@ -55,28 +55,34 @@ def operands(name: str, *values: Any, floating: bool = False) -> list:
     """Tensors of one dtype, and Python numbers left as they are (so that they stay weak).
 
     A Python number's kind counts (an int tensor times 0.5 is a float tensor), its precision does
-    not.  ``floating`` turns integers into the default float dtype, as division does.
+    not; NumPy's scalars count as Python numbers.  ``floating`` turns integers into the default
+    float dtype, as division does.
     """
-    first, *others = [v for v in values if not isinstance(v, (int, float, complex))]
-    dtype = first.dtype if isinstance(first, Tensor) else None
-    if dtype is None or others or dtype.kind not in "fc":
-        values = [
-            v.item() if isinstance(v, np.generic) else Tensor(v) if isinstance(v, np.ndarray) else v
-            for v in values
-        ]
-        for v in values:
-            if not isinstance(v, (Tensor, int, float, complex)):
-                raise TypeError(
-                    f"{name}: expected Tensors, arrays or numbers, got {type(v).__name__}"
-                )
-        if all(isinstance(v, Tensor) and v.dtype == dtype for v in values):
-            pass
-        else:
-            dtype = result_dtype(*[v.array if isinstance(v, Tensor) else v for v in values])
-        if floating and dtype.kind not in "fc":
-            dtype = get_default_dtype()
-        values = [cast(v, dtype) if isinstance(v, Tensor) else v for v in values]
-    return list(values)
+    dtypes = {v.dtype for v in values if isinstance(v, Tensor)}
+    known = all(isinstance(v, Tensor) or type(v) in _PLAIN_NUMBERS for v in values)
+    if known and len(dtypes) == 1 and next(iter(dtypes)).kind in "fc":
+        return list(values)
+    values = [operand(name, v) for v in values]
+    if not any(isinstance(v, Tensor) for v in values):
+        raise TypeError(f"{name}: expected at least one Tensor, got only numbers")
+    dtype = result_dtype(*[v.array if isinstance(v, Tensor) else v for v in values])
+    if floating and dtype.kind not in "fc":
+        dtype = get_default_dtype()
+    return [cast(v, dtype) if isinstance(v, Tensor) else v for v in values]
+
+
+_PLAIN_NUMBERS = {bool, int, float, complex}
+
+
+def operand(name: str, value: Any) -> Any:
+    """A Tensor or a Python number (np.float64 *is* a float, but not a weak one)."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return Tensor(value)
+    if isinstance(value, (Tensor, int, float, complex)):
+        return value
+    raise TypeError(f"{name}: expected Tensors, arrays or numbers, got {type(value).__name__}")
 
 
 def sum_to(g: Tensor, x: Any) -> Tensor:
@@ -96,10 +102,11 @@ def numpy_names(function: Callable) -> Callable:
 
     @wraps(function)
     def accepting(*args: Any, **kwargs: Any) -> Any:
-        if "axis" in kwargs:
-            kwargs["dim"] = kwargs.pop("axis")
-        if "keepdims" in kwargs:
-            kwargs["keepdim"] = kwargs.pop("keepdims")
+        for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")):
+            if numpy_name in kwargs:
+                if name in kwargs:
+                    raise TypeError(f"{function.__name__}: got both {name} and {numpy_name}")
+                kwargs[name] = kwargs.pop(numpy_name)
         return function(*args, **kwargs)
 
     return accepting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 from .. import conv as routines
@@ -61,10 +62,20 @@ class Wgrad(_Routine):
         return gx, gy
 
 
-def _pair(name: str, option: str, value: Any) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int) for v in pair):
-        raise ValueError(f"{name}: {option} expects an int or two ints, got {value!r}")
+def _ints(name: str, option: str, value: Any) -> tuple[int, ...]:
+    """One int, given alone, twice; several as they are."""
+    try:
+        return tuple(map(index, value)) if hasattr(value, "__len__") else (index(value),) * 2
+    except TypeError:
+        raise TypeError(f"{name}: {option} expects an int or ints, got {value!r}") from None
+
+
+def _pair(name: str, option: str, value: Any, least: int | None = None) -> tuple[int, int]:
+    pair = _ints(name, option, value)
+    if len(pair) != 2:
+        raise RuntimeError(f"{name}: {option} expects an int or two ints, got {value!r}")
+    if least is not None and min(pair) < least:
+        raise RuntimeError(f"{name}: {option} must be at least {least}, got {value!r}")
     return pair
 
 
@@ -81,28 +92,38 @@ def _padding(
             sides += [total // 2, total - total // 2]
         return tuple(sides)
     if isinstance(padding, str):
-        raise ValueError(f'{name}: padding expects numbers, "valid" or "same", got "{padding}"')
-    if not isinstance(padding, int) and len(padding) == 4:
-        return tuple(padding)
+        raise RuntimeError(f'{name}: padding expects numbers, "valid" or "same", got "{padding}"')
+    sides = _ints(name, "padding", padding)
+    if len(sides) == 4:
+        return sides
     ph, pw = _pair(name, "padding", padding)
     return (ph, ph, pw, pw)
 
 
-def _check(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, channels: int, out: int):
-    """Ranks, channels and bias; ``channels`` is what the weight expects of the input."""
+def _check(
+    name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
+) -> None:
+    """Ranks, groups, channels and bias."""
     as_tensor(name, x), as_tensor(name, weight)
     if x.ndim not in (3, 4) or weight.ndim != 4:
         raise RuntimeError(
             f"{name}: expected input (N, C, H, W) or (C, H, W) and weight of 4 dimensions, "
             f"got shapes {x.shape} and {weight.shape}"
         )
+    first, second = weight.shape[:2]
+    if groups < 1 or first % groups:
+        raise RuntimeError(
+            f"{name}: the first dimension of weight (shape {weight.shape}) cannot be split into "
+            f"{groups} groups"
+        )
+    channels, outputs = (first, second * groups) if transposed else (second * groups, first)
     if x.shape[-3] != channels:
         raise RuntimeError(
             f"{name}: weight expects {channels} input channels (weight shape {weight.shape}), "
             f"input has {x.shape[-3]} (input shape {x.shape})"
         )
-    if bias is not None and bias.shape != (out,):
-        raise RuntimeError(f"{name}: bias expects shape ({out},), got {bias.shape}")
+    if bias is not None and bias.shape != (outputs,):
+        raise RuntimeError(f"{name}: bias expects shape ({outputs},), got {bias.shape}")
 
 
 def conv2d(
@@ -133,12 +154,9 @@ def conv2d(
     tensor([[[[4., 4.],
               [4., 4.]]]], dtype=float32)
     """
-    if isinstance(weight, Tensor) and weight.ndim == 4 and groups > 0 and weight.shape[0] % groups:
-        raise RuntimeError(
-            f"conv2d: {weight.shape[0]} output channels cannot be split into {groups} groups"
-        )
-    _check("conv2d", input, weight, bias, weight.shape[1] * groups, weight.shape[0])
-    stride, dilation = _pair("conv2d", "stride", stride), _pair("conv2d", "dilation", dilation)
+    _check("conv2d", input, weight, bias, groups, transposed=False)
+    stride = _pair("conv2d", "stride", stride, least=1)
+    dilation = _pair("conv2d", "dilation", dilation, least=1)
     size, kernel = input.shape[-2:], weight.shape[2:]
     pad = _padding("conv2d", padding, size, kernel, stride, dilation)
     geometry = Geometry(*size, *kernel, stride, pad, dilation, groups)
@@ -180,24 +198,19 @@ def conv_transpose2d(
               [1., 1., 1., 1.]]]], dtype=float32)
     """
     name = "conv_transpose2d"
-    if isinstance(weight, Tensor) and weight.ndim == 4 and groups > 0 and weight.shape[0] % groups:
-        raise RuntimeError(
-            f"{name}: {weight.shape[0]} input channels cannot be split into {groups} groups"
-        )
-    _check(name, input, weight, bias, weight.shape[0], weight.shape[1] * groups)
-    stride, dilation = _pair(name, "stride", stride), _pair(name, "dilation", dilation)
+    _check(name, input, weight, bias, groups, transposed=True)
+    stride = _pair(name, "stride", stride, least=1)
+    dilation = _pair(name, "dilation", dilation, least=1)
     kernel = weight.shape[2:]
     if padding == "same":
-        raise ValueError(f'{name}: padding="same" is for convolutions; give numbers')
+        raise RuntimeError(f'{name}: padding="same" is for convolutions; give numbers')
     pad = _padding(name, padding, (0, 0), kernel, stride, dilation)
-    base = [
-        (input.shape[-2 + i] - 1) * stride[i]
-        - pad[2 * i]
-        - pad[2 * i + 1]
-        + dilation[i] * (kernel[i] - 1)
-        + 1
-        for i in (0, 1)
+    # One row for every place that a filter touches, before the padding is cut off.
+    full = [
+        (n - 1) * s + d * (k - 1) + 1
+        for n, k, s, d in zip(input.shape[-2:], kernel, stride, dilation, strict=True)
     ]
+    base = [full[i] - pad[2 * i] - pad[2 * i + 1] for i in (0, 1)]
     if output_size is not None:
         wanted = _pair(name, "output_size", output_size)
         extra = (wanted[0] - base[0], wanted[1] - base[1])
@@ -209,16 +222,17 @@ def conv_transpose2d(
                 f"{name}: output_padding must be at least 0 and smaller than stride or dilation, "
                 f"got {extra} with stride {stride} and dilation {dilation}"
             )
-    # Up to stride - 1 extra rows are left-over rows of the geometry.  More of them (possible with a
-    # dilation beyond the stride) are rows that the padding would have cut off, then zeros.
-    size, sides, beyond = [], list(pad), [0, 0]
-    for i, (e, s) in enumerate(zip(extra, stride, strict=True)):
-        uncut = min(e - e % s, sides[2 * i + 1])
-        sides[2 * i + 1] -= uncut
-        beyond[i] = e - e % s - uncut
-        size.append(base[i] + e - beyond[i])
-    if min(size) < 1:
-        raise RuntimeError(f"{name}: output size {tuple(size)} is too small")
+    wanted = (base[0] + extra[0], base[1] + extra[1])
+    if min(wanted) < 1:
+        raise RuntimeError(f"{name}: output size {wanted} is too small")
+    # The geometry gives the touched rows and up to stride - 1 left-over ones; more than that
+    # (possible with a dilation beyond the stride) are zeros.
+    size, sides, beyond = [], [], []
+    for i in (0, 1):
+        before = min(pad[2 * i], full[i])
+        size.append(min(wanted[i], full[i] - before + stride[i] - 1))
+        sides += [before, max(full[i] - before - size[i], 0)]
+        beyond.append(wanted[i] - size[i])
     geometry = Geometry(*size, *kernel, stride, tuple(sides), dilation, groups)
     x, w = operands(name, input, weight)
     y = Dgrad(geometry)(x if x.ndim == 4 else x.unsqueeze(0), w)

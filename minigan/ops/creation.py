@@ -24,6 +24,7 @@ def full(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of shape ``size`` holding ``fill_value`` everywhere."""
+    fill_value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
     dtype = arrays.result_dtype(fill_value) if dtype is None else np.dtype(dtype)
     shape = size_from("full", (size,))
     return _finish(module_for(device).full(shape, fill_value, dtype=dtype), requires_grad)

@@ -7,13 +7,13 @@ condition looks at the real part), which is what lets gradcheck differentiate by
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 from .._tensor import Tensor
-from ..array import array_module
+from ..array import array_module, result_dtype
 from ..autograd import Function
-from ._common import as_float, as_tensor, operands, sum_to
+from ._common import as_float, as_tensor, operand, operands, sum_to
 
 Number = int | float | complex
 
@@ -103,7 +103,7 @@ class PowNumber(Function):
 
 
 class Pow(Function):
-    """y = a^b;  ∂y/∂a = b·a^(b-1), ∂y/∂b = y·ln a (0 where a = 0 and b ≥ 0)."""
+    """y = a^b;  ∂y/∂a = b·a^(b-1) (0 where a = b = 0), ∂y/∂b = y·ln a (0 where a = 0, b ≥ 0)."""
 
     reads = ((0, 1), (0, 1, "y"))
 
@@ -112,50 +112,66 @@ class Pow(Function):
 
     def vjp(self, needs, g, y, a, b):
         ga = gb = None
+        zero = a == 0
         if needs[0]:
-            if isinstance(b, Tensor):
-                ga = where(b == 0, 0.0, b * a ** (b - where(b == 0, 0.0, 1.0)))
-            else:
-                ga = b * a ** (b - 1)
-            ga = sum_to(g * ga, a)
+            ga = sum_to(g * (b * a ** where(zero * (b == 0), b, b - 1)), a)
         if needs[1]:
-            if isinstance(a, Tensor):
-                log_a = log(where(a == 0, 1.0, a))
-                gb = sum_to(g * y * log_a, b)
-            else:
-                gb = g * y * (math.log(a) if a else 0.0)
+            gb = sum_to(g * (y * log(where(zero * (b >= 0), 1.0, a))), b)
         return ga, gb
+
+
+def _broadcasting(name: str, function: Callable[..., Tensor], *values: Any) -> Tensor:
+    """``function(*values)``, with one clear error for shapes that do not broadcast."""
+    try:
+        return function(*values)
+    except ValueError as error:
+        shapes = " and ".join(str(v.shape) for v in values if isinstance(v, Tensor))
+        raise RuntimeError(f"{name}: shapes {shapes} do not broadcast") from error
 
 
 def add(input: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     """input + alpha·other, elementwise with broadcasting."""
-    return Add()(*operands("add", input, other if alpha == 1 else mul(other, alpha)))
+    other = other if alpha == 1 else mul(other, alpha)
+    return _broadcasting("add", Add(), *operands("add", input, other))
 
 
 def sub(input: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     """input - alpha·other, elementwise with broadcasting."""
-    return Sub()(*operands("sub", input, other if alpha == 1 else mul(other, alpha)))
+    other = other if alpha == 1 else mul(other, alpha)
+    a, b = operands("sub", input, other)
+    if isinstance(a, Tensor) and a.dtype.kind == "b":
+        raise RuntimeError("sub: bool tensors cannot be subtracted; use != for exclusive or")
+    return _broadcasting("sub", Sub(), a, b)
 
 
 def mul(input: Any, other: Any) -> Tensor:
     """input·other, elementwise with broadcasting."""
-    return Mul()(*operands("mul", input, other))
+    return _broadcasting("mul", Mul(), *operands("mul", input, other))
 
 
 def div(input: Any, other: Any) -> Tensor:
     """input/other, elementwise with broadcasting; integers give floats."""
-    return Div()(*operands("div", input, other, floating=True))
+    return _broadcasting("div", Div(), *operands("div", input, other, floating=True))
 
 
 def neg(input: Tensor) -> Tensor:
     """-input."""
-    return Neg()(as_tensor("neg", input))
+    x = as_tensor("neg", input)
+    if x.dtype.kind == "b":
+        raise RuntimeError("neg: a bool tensor has no negative; use ~ to invert a mask")
+    return Neg()(x)
 
 
 def pow(input: Any, exponent: Any) -> Tensor:
     """input^exponent, elementwise with broadcasting."""
     a, b = operands("pow", input, exponent)
-    return PowNumber(b)(a) if isinstance(b, (int, float, complex)) else Pow()(a, b)
+    if not isinstance(b, Tensor):
+        if a.dtype.kind in "iu" and b < 0:
+            raise RuntimeError("pow: integers to negative integer powers are not integers")
+        return PowNumber(b)(a)
+    if not isinstance(a, Tensor):
+        a = _as_scalar(a, b, result_dtype(a, b.array))
+    return _broadcasting("pow", Pow(), a, b)
 
 
 def square(input: Tensor) -> Tensor:
@@ -298,7 +314,19 @@ class Abs(Function):
         return _magnitude(x)
 
     def vjp(self, needs, g, y, x):
-        return (g * sign(x),)
+        return (g * sign(x.detach()),)
+
+
+class Sign(Function):
+    """y = -1, 0 or 1;  ∂y/∂x = 0."""
+
+    reads = ((),)
+
+    def forward(self, x):
+        return array_module(x).sign(x.real).astype(x.dtype)
+
+    def vjp(self, needs, g, y, x):
+        return (None,)
 
 
 class Where(Function):
@@ -346,15 +374,14 @@ class LeakyReLUGrad(Function):
         self.slope = slope
 
     def forward(self, g, s):
-        factor = (s.real > 0).astype(s.real.dtype)
-        if self.slope:
-            factor *= 1 - self.slope
-            factor += self.slope
-        return g * factor
+        xp, dtype, positive = array_module(s), s.real.dtype, s.real > 0
+        if not 0 <= self.slope <= 1:
+            return g * xp.asarray(xp.where(positive, 1.0, self.slope), dtype=dtype)
+        factor = xp.asarray(positive, dtype=dtype)
+        return g * (xp.maximum(factor, self.slope, out=factor) if self.slope else factor)
 
     def vjp(self, needs, g, y, g_before, s):
-        gs = g * 0 if needs[1] else None
-        return LeakyReLUGrad(self.slope)(g, s) if needs[0] else None, gs
+        return LeakyReLUGrad(self.slope)(g, s) if needs[0] else None, None
 
 
 class Clamp(Function):
@@ -368,12 +395,9 @@ class Clamp(Function):
     def inside(self, x):
         """Where x lies in the closed interval."""
         xp = array_module(x)
-        result = xp.ones(x.shape, dtype=bool)
-        if self.low is not None:
-            result &= x.real >= self.low
-        if self.high is not None:
-            result &= x.real <= self.high
-        return result
+        above = True if self.low is None else x.real >= self.low
+        below = True if self.high is None else x.real <= self.high
+        return xp.asarray(xp.logical_and(above, below))
 
     def forward(self, x):
         xp = array_module(x)
@@ -402,24 +426,22 @@ def abs(input: Tensor) -> Tensor:
 
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1; its gradient is zero."""
-    return Tensor(array_module(input.array).sign(input.array.real).astype(input.dtype))
+    return Sign()(as_tensor("sign", input))
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     """``input`` where ``condition`` (a bool tensor) holds, ``other`` elsewhere."""
     condition = as_tensor("where", condition)
     if condition.dtype.kind != "b":
-        raise TypeError(f"where: expected a bool condition, got {condition.dtype}")
-    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
-        input = full_like_number(condition, input, other)
-    return Where()(condition, *operands("where", input, other))
+        raise RuntimeError(f"where: expected a bool condition, got {condition.dtype}")
+    a, b = operand("where", input), operand("where", other)
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = _as_scalar(a, condition, result_dtype(a, b))
+    return _broadcasting("where", Where(), condition, *operands("where", a, b))
 
 
-def full_like_number(like: Tensor, number: Any, other: Any) -> Tensor:
-    """A 0-d tensor of the dtype two Python numbers have together, on ``like``'s device."""
-    from ..array import result_dtype
-
-    dtype = result_dtype(number, other)
+def _as_scalar(number: Number, like: Tensor, dtype: Any) -> Tensor:
+    """A 0-d tensor on ``like``'s device."""
     return Tensor(array_module(like.array).asarray(number, dtype=dtype))
 
 
@@ -430,7 +452,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> leaky_relu(minigan.tensor([-1.0, 2.0]), 0.2)
     tensor([-0.2,  2. ], dtype=float32)
     """
-    return LeakyReLU(negative_slope)(as_float("leaky_relu", input))
+    return LeakyReLU(float(negative_slope))(as_float("leaky_relu", input))
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -442,18 +464,25 @@ def clamp(input: Tensor, min: float | None = None, max: float | None = None) -> 
     """``input`` limited to [min, max]."""
     if min is None and max is None:
         raise RuntimeError("clamp: expected min, max or both")
-    return Clamp(min, max)(as_tensor("clamp", input))
+    limits = [limit for limit in (min, max) if limit is not None]
+    x, *limits = operands("clamp", as_tensor("clamp", input), *limits)
+    if any(isinstance(limit, Tensor) for limit in limits):
+        raise TypeError("clamp: expected numbers as limits")
+    low, high = None if min is None else limits[0], None if max is None else limits[-1]
+    return Clamp(low, high)(x)
 
 
 # ------------------------------------------------------------------------------ without gradient
 
 
 def _comparison(name: str, symbol: str):
-    def compare(input: Any, other: Any) -> Tensor:
-        a, b = operands(name, input, other)
+    def apply(a: Any, b: Any) -> Tensor:
         a, b = (v.array.real if isinstance(v, Tensor) else v for v in (a, b))
         module = array_module(a if hasattr(a, "dtype") else b)
         return Tensor(module.asarray(getattr(module, numpy_name)(a, b)))
+
+    def compare(input: Any, other: Any) -> Tensor:
+        return _broadcasting(name, apply, *operands(name, input, other))
 
     numpy_name = {
         "eq": "equal",
@@ -479,6 +508,14 @@ ge = _comparison("ge", ">=")
 def logical_not(input: Tensor) -> Tensor:
     """True where ``input`` is zero or False."""
     return Tensor(array_module(input.array).asarray(input.array == 0))
+
+
+def bitwise_not(input: Tensor) -> Tensor:
+    """Every bit turned over: the opposite of a mask, -1 - input of an integer."""
+    x = as_tensor("bitwise_not", input)
+    if x.dtype.kind not in "biu":
+        raise TypeError(f"bitwise_not: expected a bool or integer tensor, got {x.dtype}")
+    return Tensor(array_module(x.array).asarray(~x.array))
 
 
 def isfinite(input: Tensor) -> Tensor:

@@ -61,14 +61,22 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     """``input[index]`` with ints, slices, None, Ellipsis, boolean masks and index arrays."""
     x = as_tensor("getitem", input)
     entries = index if isinstance(index, tuple) else (index,)
-    entries = tuple(
-        i.array if isinstance(i, Tensor) else np.asarray(i) if isinstance(i, list) else i
-        for i in entries
-    )
+    entries = tuple(_own(i) for i in entries)
     for i in entries:
         if isinstance(i, slice) and i.step is not None and i.step <= 0:
             raise ValueError(f"getitem: slice step must be positive, got {i.step}")
     return GetItem(entries if isinstance(index, tuple) else entries[0])(x)
+
+
+def _own(entry: Any) -> Any:
+    """Lists and Tensors as index arrays of our own: the gradient reads them again later."""
+    if isinstance(entry, Tensor):
+        return entry.array.copy()
+    if isinstance(entry, np.ndarray):
+        return entry.copy()
+    if isinstance(entry, list):
+        return np.asarray(entry, dtype=None if entry else np.int64)
+    return entry
 
 
 def pad_constant(input: Tensor, widths: tuple[tuple[int, int], ...], value: float = 0) -> Tensor:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import array_module, default_generator
+from ..array import array_module, default_generator, result_dtype, to_device
 from ..autograd import is_grad_enabled
+from ._common import operand
 
 
 def _change(name: str, x: Tensor, *others: Any) -> None:
@@ -31,30 +32,33 @@ def _change(name: str, x: Tensor, *others: Any) -> None:
 
 
 def _values(name: str, x: Tensor, other: Any) -> Any:
+    """The array or number in ``other``, which must broadcast to x's shape."""
+    other = operand(name, other)
     if not isinstance(other, Tensor):
         return other
-    array = other.array
-    if np.broadcast_shapes(array.shape, x.shape) != x.shape:
-        raise RuntimeError(f"{name}: shape {array.shape} does not fit into {x.shape}")
-    return array
+    lengths = zip(other.shape[::-1], x.shape[::-1], strict=False)
+    if other.ndim > x.ndim or not all(n in (1, m) for n, m in lengths):
+        raise RuntimeError(f"{name}: shape {other.shape} does not fit into {x.shape}")
+    return other.array
 
 
 def copy_(self: Tensor, source: Any) -> Tensor:
     """Take over the values of ``source`` (a Tensor, array or number that broadcasts)."""
-    source = source if isinstance(source, Tensor) else Tensor(np.asarray(source))
+    values = _values("copy_", self, source)
     _change("copy_", self, source)
-    from ..array import to_device
-
-    self.array[...] = to_device(_values("copy_", self, source), self.device)
+    self.array[...] = to_device(values, self.device) if isinstance(source, Tensor) else values
     return self
 
 
 def _arithmetic(name: str, ufunc: str, symbol: str) -> Callable:
     def change(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-        _change(name, self, other)
         values = _values(name, self, other)
         if alpha != 1:
             values = values * alpha
+        dtype = result_dtype(self.array, values, *[0.5] * (ufunc == "true_divide"))
+        if not np.can_cast(dtype, self.dtype, "same_kind"):
+            raise RuntimeError(f"{name}: a {dtype} result does not fit into a {self.dtype} tensor")
+        _change(name, self, other)
         apply = getattr(array_module(self.array), ufunc)
         apply(self.array, values, out=self.array, casting="same_kind")
         return self

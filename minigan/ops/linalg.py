@@ -34,14 +34,19 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     (5, 2)
     """
     a, b = operands("matmul", input, other)
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+        raise TypeError("matmul: expected two Tensors, got a number")
     if not a.ndim or not b.ndim:
         raise RuntimeError(f"matmul: expected at least 1-D operands, got {a.shape} and {b.shape}")
     row, column = a.ndim == 1, b.ndim == 1
     left = a.reshape(1, -1) if row else a
     right = b.reshape(-1, 1) if column else b
-    if left.shape[-1] != right.shape[-2]:
-        raise RuntimeError(f"matmul: shapes {a.shape} and {b.shape} cannot be multiplied")
-    y = MatMul()(left, right)
+    try:
+        y = MatMul()(left, right)
+    except ValueError as error:
+        raise RuntimeError(
+            f"matmul: shapes {a.shape} and {b.shape} cannot be multiplied"
+        ) from error
     if row:
         y = y.reshape(y.shape[:-2] + y.shape[-1:])
     if column:

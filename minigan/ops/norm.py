@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 
 from .._tensor import Tensor
-from ..array import array_module
+from ..array import array_module, default_generator
 from ..autograd import Function, is_grad_enabled, no_grad
-from ._common import as_tensor
+from ._common import as_float, as_tensor, operands
 from .reduction import mean as mean_of
 
 
@@ -25,7 +25,7 @@ class BatchNorm(Function):
     reads = ((0, 1), (0,), ())
 
     def __init__(self, dims: tuple[int, ...], eps: float):
-        self.dims, self.eps = dims, eps
+        self.dims, self.eps = dims, float(eps)
 
     def forward(self, x, w, b):
         self.count = prod([x.shape[d] for d in self.dims])
@@ -84,7 +84,7 @@ def batch_norm(
     tensor([[-0.999995],
             [ 0.999995]], dtype=float32)
     """
-    x = as_tensor("batch_norm", input)
+    x = as_float("batch_norm", input)
     if x.ndim < 2:
         raise ValueError(f"batch_norm: expected input (N, C, …), got shape {x.shape}")
     channels = x.shape[1]
@@ -104,7 +104,7 @@ def batch_norm(
     b = 0.0 if bias is None else bias.reshape(shape)
     if not training:
         if running_mean is None or running_var is None:
-            raise ValueError("batch_norm: evaluation needs running_mean and running_var")
+            raise RuntimeError("batch_norm: evaluation needs running_mean and running_var")
         scale = (running_var.reshape(shape) + eps) ** -0.5 * w
         return x * scale + (b - running_mean.reshape(shape) * scale)
     dims = (0,) + tuple(range(2, x.ndim))
@@ -114,7 +114,7 @@ def batch_norm(
             f"batch_norm: training needs more than 1 value per channel, got input shape {x.shape}"
         )
     function = BatchNorm(dims, eps)
-    y = function(x, w, b)
+    y = function(*operands("batch_norm", x, w, b))
     with no_grad():
         for running, batch in (
             (running_mean, function.mean),
@@ -122,7 +122,7 @@ def batch_norm(
         ):
             if running is not None:
                 running.mul_(1 - momentum)
-                running.add_(Tensor(batch.reshape(channels)), alpha=momentum)
+                running.add_(Tensor(batch.real.reshape(channels)), alpha=momentum)
     return y
 
 
@@ -137,16 +137,14 @@ def dropout(
 
     Source: Srivastava et al. 2014.
     """
-    from ..array import default_generator
-
     x = as_tensor("dropout", input)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: expected a probability between 0 and 1, got {p}")
     if not training or p == 0:
         return x
     rng = (generator or default_generator(x.device)).rng
-    xp = array_module(x.array)
+    xp, x = array_module(x.array), as_float("dropout", x)
     if p == 1:
         return x * Tensor(xp.zeros_like(x.array))
-    keep = rng.random(x.shape, dtype="float32") >= p
-    return x * Tensor(keep.astype(x.dtype) / (1 - p))
+    keep = xp.asarray(rng.random(x.shape, dtype="float32") >= p, dtype=x.dtype)
+    return x * (Tensor(keep) / (1 - p))

@@ -10,6 +10,7 @@ from math import prod
 from typing import Any
 
 from .._tensor import Tensor
+from ..array import array_module, int64
 from ..autograd import Function
 from ._common import as_tensor, cast, normalise_dims, numpy_names
 
@@ -23,7 +24,8 @@ class Sum(Function):
         self.dims, self.keepdim = dims, keepdim
 
     def forward(self, x):
-        return x.sum(axis=self.dims, keepdims=self.keepdim)
+        dtype = int64 if x.dtype.kind in "biu" else x.dtype
+        return x.sum(axis=self.dims, keepdims=self.keepdim, dtype=dtype)
 
     def vjp(self, needs, g, y, x):
         if not self.keepdim:
@@ -66,3 +68,22 @@ def var(input: Tensor, dim: Any = None, *, correction: float = 1, keepdim: bool 
     centred = x - mean(x, dims, keepdim=True)
     degrees = prod([x.shape[d] for d in dims]) - correction
     return sum(centred * centred, dims, keepdim=keepdim) / float(max(degrees, 0))
+
+
+@numpy_names
+def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Whether every element over ``dim`` is true (of no elements: True)."""
+    return _of_bools("all", input, dim, keepdim)
+
+
+@numpy_names
+def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Whether some element over ``dim`` is true (of no elements: False)."""
+    return _of_bools("any", input, dim, keepdim)
+
+
+def _of_bools(name: str, input: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    x = as_tensor(name, input)
+    dims = normalise_dims(name, dim, x.ndim)
+    found = getattr(x.array != 0, name)(axis=dims, keepdims=keepdim)
+    return Tensor(array_module(x.array).asarray(found))

@@ -9,7 +9,7 @@ from typing import Any
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
-from ._common import as_tensor, normalise_dim, operands, size_from, sum_to
+from ._common import as_tensor, normalise_dim, numpy_names, operands, size_from, sum_to
 
 
 class Reshape(Function):
@@ -122,7 +122,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and scalars stay as they are."""
-    if input.ndim > 2:
+    if as_tensor("t", input).ndim > 2:
         raise RuntimeError(f"t: expected at most 2 dimensions, got shape {input.shape}")
     return input if input.ndim < 2 else transpose(input, 0, 1)
 
@@ -138,30 +138,33 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(x, x.shape[:a] + (prod(x.shape[a : b + 1]),) + x.shape[b + 1 :])
 
 
+@numpy_names
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Dimension ``dim`` split into ``sizes`` (one of which may be -1)."""
     x = as_tensor("unflatten", input)
-    d = normalise_dim("unflatten", dim, x.ndim)
+    d, length = _dimension("unflatten", x, dim)
     sizes = tuple(sizes)
     rest = prod([n for n in sizes if n != -1])
-    if sizes.count(-1) == 1 and rest and x.shape[d] % rest == 0:
-        sizes = tuple(x.shape[d] // rest if n == -1 else n for n in sizes)
-    if -1 in sizes or prod(sizes) != x.shape[d]:
+    if sizes.count(-1) == 1 and rest and length % rest == 0:
+        sizes = tuple(length // rest if n == -1 else n for n in sizes)
+    if -1 in sizes or prod(sizes) != length:
         raise RuntimeError(
-            f"unflatten: sizes {sizes} do not multiply to {x.shape[d]}, "
+            f"unflatten: sizes {sizes} do not multiply to {length}, "
             f"the length of dimension {dim} of input of shape {x.shape}"
         )
     return reshape(x, x.shape[:d] + sizes + x.shape[d + 1 :])
 
 
+@numpy_names
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without dimensions of length 1 (all of them, or those in ``dim`` that have length 1)."""
     x = as_tensor("squeeze", input)
-    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    dims = range(x.ndim) if dim is None else (dim,) if hasattr(dim, "__index__") else dim
     drop = {normalise_dim("squeeze", d, x.ndim) for d in dims}
     return reshape(x, tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in drop))
 
 
+@numpy_names
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new dimension of length 1 at ``dim``."""
     x = as_tensor("unsqueeze", input)
@@ -175,13 +178,14 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     sizes = size_from("expand", sizes)
     lead = len(sizes) - x.ndim
     shape = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes))
-    if lead < 0 or any(
-        n not in (1, m) for n, m in zip(x.shape, shape[max(lead, 0) :], strict=True)
+    if min(lead, *shape, 0) < 0 or any(
+        n not in (1, m) for n, m in zip(x.shape, shape[lead:], strict=True)
     ):
         raise RuntimeError(f"expand: shape {sizes} does not fit input of shape {x.shape}")
     return x if shape == x.shape else Expand(shape)(x)
 
 
+@numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension.
 
@@ -191,7 +195,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """
     tensors = [as_tensor("cat", x) for x in tensors]
     if not tensors:
-        raise RuntimeError("cat: expected a non-empty list of Tensors")
+        raise ValueError("cat: expected a non-empty list of Tensors")
     first = tensors[0]
     d = normalise_dim("cat", dim, first.ndim)
     for x in tensors:
@@ -202,30 +206,49 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return Cat(d, len(tensors))(*operands("cat", *tensors))
 
 
+@numpy_names
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
-    tensors = list(tensors)
+    tensors = [as_tensor("stack", x) for x in tensors]
+    if not tensors:
+        raise RuntimeError("stack: expected a non-empty list of Tensors")
     for x in tensors:
         if x.shape != tensors[0].shape:
             raise RuntimeError(
                 f"stack: expected tensors of one shape, got {tensors[0].shape} and {x.shape}"
             )
-    return cat([unsqueeze(x, dim) for x in tensors], dim if dim >= 0 else dim)
+    return cat([unsqueeze(x, dim) for x in tensors], dim)
 
 
+@numpy_names
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """``length`` entries of dimension ``dim`` from ``start`` on."""
-    d = normalise_dim("narrow", dim, input.ndim)
-    if not 0 <= start <= start + length <= input.shape[d]:
+    """``length`` entries of dimension ``dim`` from ``start`` on (negative: from the end)."""
+    d, n = _dimension("narrow", input, dim)
+    if not -n <= start <= n:
+        raise IndexError(f"narrow: start out of range (expected {-n} to {n}, got {start})")
+    first = start + n if start < 0 else start
+    if not 0 <= length <= n - first:
         raise RuntimeError(
             f"narrow: start {start} and length {length} exceed dimension {dim} "
             f"of input of shape {input.shape}"
         )
-    return input[(slice(None),) * d + (slice(start, start + length),)]
+    return input[(slice(None),) * d + (slice(first, first + length),)]
 
 
+@numpy_names
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """``input`` cut along ``dim`` into at most ``chunks`` pieces of equal length but the last."""
-    n = input.shape[normalise_dim("chunk", dim, input.ndim)]
-    step = max(-(-n // chunks), 1)
-    return tuple(narrow(input, dim, i, min(step, n - i)) for i in range(0, max(n, 1), step))
+    d, n = _dimension("chunk", input, dim)
+    if chunks < 1:
+        raise RuntimeError(f"chunk: expected at least 1 chunk, got {chunks}")
+    step = -(-n // chunks)
+    starts = range(0, n, step) if n else [0] * chunks
+    return tuple(narrow(input, d, i, min(step, n - i)) for i in starts)
+
+
+def _dimension(name: str, x: Tensor, dim: int) -> tuple[int, int]:
+    """``dim`` counted from 0 and its length."""
+    if as_tensor(name, x).ndim == 0:
+        raise RuntimeError(f"{name}: expected at least 1 dimension, got a 0-d tensor")
+    d = normalise_dim(name, dim, x.ndim)
+    return d, x.shape[d]

@@ -1,4 +1,4 @@
-"""Optimizers: how parameters move along their gradients.  Formulas and defaults are PyTorch's.
+"""What all optimizers share: groups of parameters, state, and updates in blocks.
 
 Updates are done in place and in blocks small enough to stay in cache, so that a step reads and
 writes every array once.
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from math import sqrt
 from typing import Any
 
 import numpy as np
 
-from ._tensor import Tensor
-from .array import Array, array_module, to_device
-from .autograd import enable_grad, no_grad
-from .ops.creation import as_tensor, zeros_like
+from .._tensor import Tensor
+from ..array import Array, array_module, to_device
+from ..autograd import enable_grad, no_grad
+from ..ops.creation import as_tensor, zeros_like
 
 BLOCK = 1 << 15  # elements updated at a time
 
@@ -33,6 +32,7 @@ class Optimizer:
     """
 
     slots: tuple[str, ...] = ()
+    decay_in_gradient = True  # weight_decay·p is added to the gradient
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         name = type(self).__name__
@@ -111,11 +111,11 @@ class Optimizer:
         state = self.state.setdefault(p, {})
         state["step"] = state.get("step", 0) + 1
         constants = self.constants(group, state)
-        arrays = [self._slot(p, state, slot).reshape(-1) for slot in self.used(group)]
+        arrays = [self._slot(p, state, slot, group).reshape(-1) for slot in self.used(group)]
         xp = array_module(p.array)
         values = xp.ascontiguousarray(p.array).reshape(-1)
         gradient = xp.ascontiguousarray(p.grad.array).reshape(-1)
-        decay = group.get("weight_decay")
+        decay = group.get("weight_decay") if self.decay_in_gradient else None
         block = min(BLOCK, p.numel()) if xp is np else p.numel()
         scratch = xp.empty(block, p.dtype)
         decayed = xp.empty(block, p.dtype) if decay else None
@@ -131,17 +131,21 @@ class Optimizer:
             p.array[...] = values.reshape(p.shape)
         p.version[0] += 1
 
-    def _slot(self, p: Tensor, state: dict[str, Any], slot: str) -> Array:
-        """The state array of that name: zeros at first, later where and what the parameter is."""
+    def _slot(self, p: Tensor, state: dict[str, Any], slot: str, group: dict[str, Any]) -> Array:
+        """The state array of that name, with the parameter's dtype and device."""
         held = state.get(slot)
         if held is None:
-            array = array_module(p.array).zeros(p.shape, p.dtype)
+            array = array_module(p.array).full(p.shape, self.initial(group), p.dtype)
         elif held.dtype != p.dtype or held.device != p.device:  # the module was moved
             array = to_device(held.array, p.device).astype(p.dtype)
         else:
             return held.array
         state[slot] = Tensor(array)
         return array
+
+    def initial(self, group: dict[str, Any]) -> float:
+        """What state arrays hold at first."""
+        return 0.0
 
     def used(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The slots that this group's settings call for, in the order of ``slots``."""
@@ -215,188 +219,3 @@ def _copied(name: str, value: Any, p: Tensor) -> Array:
     if array.shape != p.shape:
         raise ValueError(f"{name} has shape {array.shape}, expected {p.shape}")
     return to_device(array, p.device).astype(p.dtype, order="C", copy=True)
-
-
-class SGD(Optimizer):
-    """p ← p - lr·d, with d = g, or with momentum v ← μ·v + (1 - dampening)·g and d = v.
-
-    The first step's velocity is g itself; Nesterov's form takes d = g + μ·v.
-
-    >>> import minigan
-    >>> p = minigan.tensor(1.0, requires_grad=True)
-    >>> (p * 3).backward(); SGD([p], lr=0.1).step(); round(p.item(), 3)
-    0.7
-    """
-
-    slots = ("momentum_buffer",)
-
-    def __init__(
-        self,
-        params: Iterable,
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
-    ):
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-            },
-        )
-
-    def check(self, group):
-        super().check(group)
-        if group["nesterov"] and (not group["momentum"] or group["dampening"]):
-            raise ValueError("SGD: nesterov needs a momentum and zero dampening")
-
-    def used(self, group):
-        return self.slots if group["momentum"] else ()
-
-    def constants(self, group, state):
-        return {
-            "lr": group["lr"],
-            "momentum": group["momentum"],
-            "share": 1 - group["dampening"] if "momentum_buffer" in state else 1.0,
-            "nesterov": group["nesterov"],
-        }
-
-    def update(self, p, g, *arrays, lr, momentum, share, nesterov):
-        *velocity, scratch = arrays
-        xp = array_module(p)
-        if velocity:
-            v = velocity[0]
-            v *= momentum
-            v += xp.multiply(g, share, out=scratch)
-            if nesterov:
-                xp.multiply(v, momentum, out=scratch)
-                scratch += g
-                g = scratch
-            else:
-                g = v
-        p -= xp.multiply(g, lr, out=scratch)
-
-
-class RMSprop(Optimizer):
-    """v ← α·v + (1 - α)·g²;  p ← p - lr·g/(√v + ε), with momentum a velocity of such steps.
-
-    Source: Tieleman & Hinton 2012; centred form: Graves 2013.
-    """
-
-    slots = ("square_avg", "grad_avg", "momentum_buffer")
-
-    def __init__(
-        self,
-        params: Iterable,
-        lr: float = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-        centered: bool = False,
-    ):
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "alpha": alpha,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "momentum": momentum,
-                "centered": centered,
-            },
-        )
-
-    def used(self, group):
-        optional = {"grad_avg": group["centered"], "momentum_buffer": group["momentum"]}
-        return tuple(slot for slot in self.slots if optional.get(slot, True))
-
-    def constants(self, group, state):
-        return {k: group[k] for k in ("lr", "alpha", "eps", "momentum", "centered")}
-
-    def update(self, p, g, v, *arrays, lr, alpha, eps, momentum, centered):
-        *others, scratch = arrays
-        xp = array_module(p)
-        v *= alpha
-        xp.multiply(g, g, out=scratch)
-        scratch *= 1 - alpha
-        v += scratch
-        if centered:
-            average = others[0]
-            average *= alpha
-            average += xp.multiply(g, 1 - alpha, out=scratch)
-            xp.multiply(average, average, out=scratch)
-            xp.subtract(v, scratch, out=scratch)
-            xp.maximum(scratch, 0, out=scratch)  # a variance that rounding made negative
-            xp.sqrt(scratch, out=scratch)
-        else:
-            xp.sqrt(v, out=scratch)
-        scratch += eps
-        xp.divide(g, scratch, out=scratch)
-        if momentum:
-            velocity = others[-1]
-            velocity *= momentum
-            velocity += scratch
-            p -= xp.multiply(velocity, lr, out=scratch)
-        else:
-            scratch *= lr
-            p -= scratch
-
-
-class Adam(Optimizer):
-    """m ← β₁·m + (1 - β₁)·g,  v ← β₂·v + (1 - β₂)·g²,  p ← p - lr·m̂/(√v̂ + ε).
-
-    m̂ = m/(1 - β₁ᵗ) and v̂ = v/(1 - β₂ᵗ) undo the bias of starting at zero.
-
-    Source: Kingma & Ba 2015, arXiv 1412.6980.
-    """
-
-    slots = ("exp_avg", "exp_avg_sq")
-
-    def __init__(
-        self,
-        params: Iterable,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ):
-        super().__init__(
-            params, {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        )
-
-    def check(self, group):
-        super().check(group)
-        if not all(b < 1 for b in group["betas"]):
-            raise ValueError(f"Adam: betas must be below 1, got {group['betas']}")
-
-    def constants(self, group, state):
-        beta1, beta2 = group["betas"]
-        step = state["step"]
-        return {
-            "beta1": beta1,
-            "beta2": beta2,
-            "eps": group["eps"],
-            "rate": group["lr"] / (1 - beta1**step),
-            "root": 1 / sqrt(1 - beta2**step),
-        }
-
-    def update(self, p, g, m, v, scratch, *, beta1, beta2, eps, rate, root):
-        xp = array_module(p)
-        m *= beta1
-        m += xp.multiply(g, 1 - beta1, out=scratch)
-        v *= beta2
-        xp.multiply(g, g, out=scratch)
-        scratch *= 1 - beta2
-        v += scratch
-        xp.sqrt(v, out=scratch)
-        scratch *= root
-        scratch += eps
-        xp.divide(m, scratch, out=scratch)
-        scratch *= rate
-        p -= scratch

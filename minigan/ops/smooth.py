@@ -1,0 +1,129 @@
+"""More smooth functions of one variable."""
+
+from __future__ import annotations
+
+from math import pi
+from math import sqrt as root
+
+from .._tensor import Tensor
+from ..array import array_module, special_functions
+from ..autograd import Function
+from ._common import as_float
+from .elementwise import div, exp
+
+
+class Expm1(Function):
+    """y = e^x - 1, exact near 0;  ∂y/∂x = y + 1."""
+
+    reads = (("y",),)
+
+    def forward(self, x):
+        return array_module(x).expm1(x)
+
+    def vjp(self, needs, g, y, x):
+        return (g * (y + 1),)
+
+
+class Log1p(Function):
+    """y = ln(1 + x), exact near 0;  ∂y/∂x = 1/(1 + x)."""
+
+    reads = ((0,),)
+
+    def forward(self, x):
+        return array_module(x).log1p(x)
+
+    def vjp(self, needs, g, y, x):
+        return (g / (x + 1),)
+
+
+class Sin(Function):
+    """y = sin x;  ∂y/∂x = cos x."""
+
+    reads = ((0,),)
+
+    def forward(self, x):
+        return array_module(x).sin(x)
+
+    def vjp(self, needs, g, y, x):
+        return (g * Cos()(x),)
+
+
+class Cos(Function):
+    """y = cos x;  ∂y/∂x = -sin x."""
+
+    reads = ((0,),)
+
+    def forward(self, x):
+        return array_module(x).cos(x)
+
+    def vjp(self, needs, g, y, x):
+        return (-g * Sin()(x),)
+
+
+class Erf(Function):
+    """y = 2/√π ∫₀^x e^-t² dt;  ∂y/∂x = 2/√π e^-x²."""
+
+    reads = ((0,),)
+
+    def forward(self, x):
+        return special_functions(x).erf(x).astype(x.dtype, copy=False)  # SciPy widens float16
+
+    def vjp(self, needs, g, y, x):
+        return (g * exp(-(x * x)) * (2 / root(pi)),)
+
+
+class Rsqrt(Function):
+    """y = 1/√x;  ∂y/∂x = -y³/2."""
+
+    reads = (("y",),)
+
+    def forward(self, x):
+        return 1 / array_module(x).sqrt(x)
+
+    def vjp(self, needs, g, y, x):
+        return (g * (y * y * y * -0.5),)
+
+
+def expm1(input: Tensor) -> Tensor:
+    """e^input - 1, exact also near 0."""
+    return Expm1()(as_float("expm1", input))
+
+
+def log1p(input: Tensor) -> Tensor:
+    """ln(1 + input), exact also near 0."""
+    return Log1p()(as_float("log1p", input))
+
+
+def sin(input: Tensor) -> Tensor:
+    """The sine of an angle in radians."""
+    return Sin()(as_float("sin", input))
+
+
+def cos(input: Tensor) -> Tensor:
+    """The cosine of an angle in radians."""
+    return Cos()(as_float("cos", input))
+
+
+def erf(input: Tensor) -> Tensor:
+    """The error function, 2/√π ∫₀^x e^-t² dt.
+
+    >>> import minigan
+    >>> erf(minigan.tensor([0.0, 0.5]))
+    tensor([0.       , 0.5204999], dtype=float32)
+    """
+    return Erf()(as_float("erf", input))
+
+
+def rsqrt(input: Tensor) -> Tensor:
+    """1/√input; inf at 0.
+
+    >>> import minigan
+    >>> rsqrt(minigan.tensor([1.0, 4.0]))
+    tensor([1. , 0.5], dtype=float32)
+    """
+    return Rsqrt()(as_float("rsqrt", input))
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """1/input."""
+    return div(1.0, as_float("reciprocal", input))

@@ -1,0 +1,170 @@
+"""Images seen through a small window: sums, maxima, patches.
+
+A window of R×S pixels is R·S taps, and each tap sees the image shifted and thinned out: one slice.
+So a sum over windows is a sum of R·S slices, patches are the slices side by side, and the largest
+pixel is found slice by slice.  Nothing is padded (a tap that points beside the image is left out),
+no pixel touches a window that it is not in, and the order of memory is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..array import array_module
+from ..autograd import Function
+from ..conv import Geometry
+
+
+def _taps(g: Geometry) -> Iterator[tuple]:
+    """For every tap: its place in the window, the outputs it serves, the pixels they see by it."""
+    rows = _slices(g.H, g.R, g.stride[0], g.pad[0], g.dilation[0], g.P)
+    columns = _slices(g.W, g.S, g.stride[1], g.pad[2], g.dilation[1], g.Q)
+    for r, (p, h) in enumerate(rows):
+        for s, (q, w) in enumerate(columns):
+            yield (..., r, s, p, q), (..., p, q), (..., h, w)
+
+
+def _slices(size: int, taps: int, stride: int, pad: int, dilation: int, outputs: int) -> list:
+    found = []
+    for tap in range(taps):
+        shift = tap * dilation - pad  # output p sees pixel p·stride + shift
+        first = max(-(shift // stride), 0)
+        count = max(min((size - 1 - shift) // stride + 1, outputs) - first, 0)
+        start = first * stride + shift
+        found.append((slice(first, first + count), slice(start, start + count * stride, stride)))
+    return found
+
+
+class _Windows(Function):
+    reads = ((),)
+
+    def __init__(self, geometry: Geometry):
+        self.geometry = geometry
+
+    def outputs_like(self, x):
+        shape = (*x.shape[:-2], self.geometry.P, self.geometry.Q)
+        return array_module(x).zeros_like(x, shape=shape)
+
+    def image_like(self, x):
+        shape = (*x.shape[:-2], self.geometry.H, self.geometry.W)
+        return array_module(x).zeros_like(x, shape=shape)
+
+
+class WindowSum(_Windows):
+    """y = Σ of x over each window; the gradient is spread over the windows."""
+
+    def forward(self, x):
+        y = self.outputs_like(x)
+        for _, out, seen in _taps(self.geometry):
+            y[out] += x[seen]
+        return y
+
+    def vjp(self, needs, g, y, x):
+        return (WindowSpread(self.geometry)(g),)
+
+
+class WindowSpread(_Windows):
+    """The adjoint of WindowSum: every x is added to all pixels of its window."""
+
+    def forward(self, x):
+        y = self.image_like(x)
+        for _, out, seen in _taps(self.geometry):
+            y[seen] += x[out]
+        return y
+
+    def vjp(self, needs, g, y, x):
+        return (WindowSum(self.geometry)(g),)
+
+
+class WindowMax(_Windows):
+    """y = the largest x in each window; the gradient goes to it, to the first of tied ones.
+
+    NaN counts as larger than any number; a window beside the image has the lowest number there is.
+    """
+
+    reads = ((0, "y"),)
+
+    def forward(self, x):
+        xp, real = array_module(x), x.real
+        lowest = -xp.inf if real.dtype.kind == "f" else xp.iinfo(real.dtype).min
+        y = self.outputs_like(real)
+        y[...] = lowest
+        for _, out, seen in _taps(self.geometry):
+            xp.maximum(y[out], real[seen], out=y[out])
+        if x.dtype.kind != "c":
+            return y
+        return y + 1j * WindowPick(self.geometry, self.winners(real, y)).forward(x.imag)
+
+    def winners(self, x, y):
+        """The number of the tap that sees y, the first of several; R·S if none sees anything."""
+        xp, none = array_module(x), self.geometry.R * self.geometry.S
+        tap = xp.full_like(y, none, dtype="uint8" if none < 256 else "int32")
+        for k, (_, out, seen) in enumerate(_taps(self.geometry)):
+            miss = (x[seen] != y[out]) & (x[seen] == x[seen])
+            code = xp.maximum(miss.astype(tap.dtype) * none, k)
+            xp.minimum(tap[out], code, out=tap[out])
+        return tap
+
+    def vjp(self, needs, g, y, x):
+        return (WindowPut(self.geometry, self.winners(x.array.real, y.array.real))(g),)
+
+
+class WindowPick(_Windows):
+    """y = the x under one tap of each window, 0 under none; the gradient goes to it."""
+
+    def __init__(self, geometry: Geometry, tap):
+        super().__init__(geometry)
+        self.tap = tap
+
+    def forward(self, x):
+        xp, y = array_module(x), self.outputs_like(x)
+        for k, (_, out, seen) in enumerate(_taps(self.geometry)):
+            y[out] += xp.where(self.tap[out] == k, x[seen], 0)
+        return y
+
+    def vjp(self, needs, g, y, x):
+        return (WindowPut(self.geometry, self.tap)(g),)
+
+
+class WindowPut(WindowPick):
+    """The adjoint of WindowPick: every x is added to the pixel under its window's tap."""
+
+    def forward(self, x):
+        xp, y = array_module(x), self.image_like(x)
+        for k, (_, out, seen) in enumerate(_taps(self.geometry)):
+            y[seen] += xp.where(self.tap[out] == k, x[out], 0)
+        return y
+
+    def vjp(self, needs, g, y, x):
+        return (WindowPick(self.geometry, self.tap)(g),)
+
+
+class Unfold(_Windows):
+    """y[…, r, s, p, q] = the x that output (p, q) sees by tap (r, s), 0 beside the image.
+
+    The gradient is added up where the x came from.
+    """
+
+    def forward(self, x):
+        g = self.geometry
+        y = array_module(x).zeros((*x.shape[:-2], g.R, g.S, g.P, g.Q), dtype=x.dtype)
+        for place, _, seen in _taps(g):
+            y[place] = x[seen]
+        return y
+
+    def vjp(self, needs, g, y, x):
+        return (Fold(self.geometry)(g),)
+
+
+class Fold(_Windows):
+    """The adjoint of Unfold."""
+
+    def forward(self, x):
+        g = self.geometry
+        y = array_module(x).zeros((*x.shape[:-4], g.H, g.W), dtype=x.dtype)
+        for place, _, seen in _taps(g):
+            y[seen] += x[place]
+        return y
+
+    def vjp(self, needs, g, y, x):
+        return (Unfold(self.geometry)(g),)

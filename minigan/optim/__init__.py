@@ -1,0 +1,6 @@
+"""Optimizers: how parameters move along their gradients, named as in ``torch.optim``."""
+
+from .algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
+from .optimizer import Optimizer
+
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]

@@ -1,0 +1,212 @@
+"""fprop, dgrad and wgrad of every device against seven loops, on drawn geometries.
+
+The CUDA module's routines are written in terms of an array module, so they run here on NumPy.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from oracles import convolution_triple
+from strategies import convolutions, in_layout, layouts
+
+from minigan import conv as dispatch
+from minigan.conv import cpu, cuda
+from minigan.conv.geometry import Geometry
+
+BACKENDS = pytest.mark.parametrize("backend", [cpu, cuda], ids=["cpu", "cuda"])
+DGRADS = [cpu._dgrad_col2im, cpu._dgrad_residues, cuda.dgrad]
+
+
+def triple(backend, g, x, w, y):
+    return backend.fprop(g, x, w), backend.dgrad(g, y, w), backend.wgrad(g, x, y)
+
+
+@settings(max_examples=250)
+@given(convolutions())
+def test_every_routine_is_the_sum_of_its_products_bit_for_bit_on_integers(case):
+    """Small integers are exact in float32 and float64 in any order of summation."""
+    g = case.geometry
+    x, w, y = case.operands(np.int64)
+    output, image, filters = convolution_triple(g, x, w, y)
+    for dtype in (np.float32, np.float64, np.int64):
+        operands = x.astype(dtype), w.astype(dtype), y.astype(dtype)
+        for backend in (cpu, cuda):
+            found = triple(backend, g, *operands)
+            for got, expected in zip(found, (output, image, filters), strict=True):
+                assert got.dtype == dtype
+                assert_array_equal(got, expected)
+        for dgrad in DGRADS:
+            assert_array_equal(dgrad(g, operands[2], operands[1]), image)
+
+
+@settings(max_examples=120)
+@given(convolutions())
+def test_rounding_errors_stay_within_c_u_sum_of_magnitudes(case):
+    """|computed - exact| ≤ c·u·Σ|a||b|, element by element, where c is the number of terms."""
+    g = case.geometry
+    x, w, y = case.operands()
+    for dtype in (np.float32, np.float64):
+        rounded = [v.astype(dtype) for v in (x, w, y)]
+        exact = [v.astype(np.float64) for v in rounded]
+        expected = convolution_triple(g, *exact)
+        magnitude = convolution_triple(g, *[abs(v) for v in exact])
+        terms = (
+            g.R * g.S * w.shape[1],
+            g.R * g.S * case.outputs // g.groups,
+            case.batch * g.P * g.Q,
+        )
+        unit = np.finfo(dtype).eps / 2
+        for backend in (cpu, cuda):
+            found = triple(backend, g, *rounded)
+            for got, value, size, c in zip(found, expected, magnitude, terms, strict=True):
+                assert got.dtype == dtype
+                assert (abs(got - value) <= (c + 2) * unit * size).all()
+
+
+@settings(max_examples=120)
+@given(convolutions())
+def test_the_three_routines_are_adjoint(case):
+    """⟨y, fprop(x, w)⟩ = ⟨x, dgrad(y, w)⟩ = ⟨w, wgrad(x, y)⟩, and they are linear."""
+    g = case.geometry
+    x, w, y = case.operands()
+    for backend in (cpu, cuda):
+        output, image, filters = triple(backend, g, x, w, y)
+        scale = float(np.sum(abs(y) * triple(backend, g, abs(x), abs(w), abs(y))[0]))
+        products = [float(np.sum(a * b)) for a, b in ((y, output), (x, image), (w, filters))]
+        assert max(products) - min(products) <= 1e-12 * scale
+
+
+@settings(max_examples=120)
+@given(convolutions(), layouts, layouts, layouts)
+def test_any_memory_layout_gives_the_same_result_and_inputs_stay_as_they_are(case, a, b, c):
+    """Transposed, strided, reversed and stride-0 operands; NHWC memory is the natural one."""
+    g = case.geometry
+    x, w, y = (
+        in_layout(v, layout) for v, layout in zip(case.operands(np.int64), (a, b, c), strict=True)
+    )
+    plain = [np.ascontiguousarray(v) for v in (x, w, y)]
+    nhwc = [np.ascontiguousarray(v.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for v in plain]
+    before = [v.copy() for v in plain]
+    for backend in (cpu, cuda):
+        expected = triple(backend, g, *plain)
+        for operands in ((x, w, y), nhwc):
+            for got, want in zip(triple(backend, g, *operands), expected, strict=True):
+                assert_array_equal(got, want)
+    for dgrad in DGRADS:
+        assert_array_equal(dgrad(g, y, w), dgrad(g, plain[2], plain[1]))
+    for v, old in zip((x, w, y), before, strict=True):
+        assert_array_equal(v, old)
+
+
+@settings(max_examples=120)
+@given(convolutions(min_batch=3, max_batch=7), st.integers(1, 4000))
+def test_the_size_of_chunks_does_not_matter(case, chunk_bytes):
+    """A batch cut into several chunks, down to one image at a time, gives the same integers."""
+    g = case.geometry
+    x, w, y = case.operands(np.int64)
+    whole = triple(cpu, g, x, w, y) + tuple(f(g, y, w) for f in DGRADS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cpu, "CHUNK_BYTES", chunk_bytes)
+        assert len(cpu._chunks(case.batch, chunk_bytes + 1)) == case.batch
+        cut = triple(cpu, g, x, w, y) + tuple(f(g, y, w) for f in DGRADS)
+    for got, expected in zip(cut, whole, strict=True):
+        assert_array_equal(got, expected)
+
+
+@settings(max_examples=250)
+@given(convolutions(max_batch=1, min_batch=1, max_channels=2))
+def test_window_views_stay_inside_their_buffers(case):
+    """No element of a strided view lies before the first or after the last of its image."""
+    g = case.geometry
+    x, w, y = case.operands()
+    checked = []
+
+    def checking(image, start, *rest):
+        view = windows(image, start, *rest)
+        low, high = np.lib.array_utils.byte_bounds(view)
+        first, last = np.lib.array_utils.byte_bounds(image)
+        assert view.size and first <= low and high <= last
+        assert not view.flags.writeable
+        # Each dimension on its own too: windows must not run over into the next row.
+        _, _, rows, columns, r, s, _ = view.shape
+        down, right, tap_down, tap_right = (
+            np.array(view.strides[2:6]) // ([image.strides[1], image.strides[2]] * 2)
+        ).tolist()
+        assert start[0] + down * (rows - 1) + tap_down * (r - 1) < image.shape[1]
+        assert start[1] + right * (columns - 1) + tap_right * (s - 1) < image.shape[2]
+        checked.append(view.shape)
+        return view
+
+    windows = cpu._windows
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cpu, "_windows", checking)
+        cpu.fprop(g, x, w)
+        cpu.wgrad(g, x, y)
+        assert len(checked) == 2
+        cpu._dgrad_residues(g, y, w)
+
+
+@BACKENDS
+def test_rows_that_no_filter_reaches_get_a_zero_gradient(backend):
+    """5 rows, a 2-tap filter every 3: rows 2 and 5 of 6 padded rows are left over."""
+    g = Geometry(6, 6, 2, 2, (3, 3))
+    image = backend.dgrad(g, np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)))
+    reached = np.array([1, 1, 0, 1, 1, 0])
+    assert_array_equal(image[0, 0], np.outer(reached, reached))
+
+
+@BACKENDS
+def test_padding_beyond_the_kernel_gives_outputs_made_of_padding_only(backend):
+    g = Geometry(1, 1, 1, 1, (1, 1), (3, 2, 0, 4))
+    output = backend.fprop(g, np.full((1, 1, 1, 1), 5.0), np.full((1, 1, 1, 1), 7.0))
+    expected = np.zeros((6, 5))
+    expected[3, 0] = 35
+    assert_array_equal(output[0, 0], expected)
+
+
+@given(convolutions(min_batch=0, max_batch=0))
+def test_an_empty_batch_gives_empty_outputs_and_a_zero_filter_gradient(case):
+    x, w, y = case.operands()
+    image, filters, output = case.shapes
+    for backend in (cpu, cuda):
+        found = triple(backend, case.geometry, x, w, y)
+        assert [v.shape for v in found] == [output, image, filters]
+        assert_array_equal(found[2], np.zeros(filters))
+
+
+def test_complex_operands_are_not_conjugated():
+    """The complex step of gradcheck needs the analytic continuation of the bilinear form."""
+    g = Geometry(3, 3, 2, 2)
+    rng = np.random.default_rng(0)
+    parts = [rng.integers(-4, 5, (2, *s)) for s in ((1, 1, 3, 3), (1, 1, 2, 2), (1, 1, 2, 2))]
+    x, w, y = (a + 1j * b for a, b in parts)
+    (xr, xi), (wr, wi), (yr, yi) = parts
+    for backend in (cpu, cuda):
+        for name, (a, ar, ai), (b, br, bi) in (
+            ("fprop", (x, xr, xi), (w, wr, wi)),
+            ("dgrad", (y, yr, yi), (w, wr, wi)),
+            ("wgrad", (x, xr, xi), (y, yr, yi)),
+        ):
+            f = getattr(backend, name)
+            expected = f(g, ar, br) - f(g, ai, bi) + 1j * (f(g, ar, bi) + f(g, ai, br))
+            assert_array_equal(f(g, a, b), expected)
+
+
+def test_numpy_arrays_go_to_the_cpu_routines(monkeypatch):
+    g = Geometry(3, 3, 2, 2)
+    for name in ("fprop", "dgrad", "wgrad"):
+        monkeypatch.setattr(cpu, name, lambda *args, name=name: (name, *args))
+        operands = np.ones(1), np.ones(2)
+        assert getattr(dispatch, name)(g, *operands) == (name, g, *operands)
+
+
+def test_few_channels_go_to_col2im_and_many_to_residue_classes(monkeypatch):
+    """dgrad takes the path whose matrix is smaller; a stride of 1 has one class only."""
+    monkeypatch.setattr(cpu, "_dgrad_col2im", lambda *args: "col2im")
+    monkeypatch.setattr(cpu, "_dgrad_residues", lambda *args: "residues")
+    y, image, wide = np.ones((1, 64, 2, 2)), np.ones((64, 3, 4, 4)), np.ones((64, 64, 4, 4))
+    assert cpu.dgrad(Geometry(4, 4, 4, 4, (2, 2), (1,) * 4), y, image) == "col2im"
+    assert cpu.dgrad(Geometry(4, 4, 4, 4, (2, 2), (1,) * 4), y, wide) == "residues"
+    assert cpu.dgrad(Geometry(5, 5, 4, 4, (1, 1), (0,) * 4), y, image) == "residues"
