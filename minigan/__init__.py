@@ -8,7 +8,7 @@
 tensor([ 6., 12., 18.], dtype=float32)
 """
 
-from . import autograd, cuda, nn, ops, optim
+from . import autograd, cuda, nn, ops, optim, utils
 from ._tensor import Tensor, tensor
 from .array import (
     Device,
@@ -119,6 +119,7 @@ from .ops.shape import (
 )
 from .ops.smooth import cos, erf, expm1, log1p, reciprocal, rsqrt, sin
 from .ops.softmax import log_softmax, logsumexp, softmax
+from .saving import load, save
 
 __version__ = "0.1.0"
 device = Device

@@ -21,7 +21,7 @@ FLOORS = [
     {"conv", "cuda"},
     {"ops"},
     {"nn", "losses"},
-    {"optim", "lr_scheduler", "data", "utils", "metrics", "serialize", "saving", "distributed"},
+    {"optim", "data", "utils", "metrics", "serialize", "saving", "distributed"},
     {"gan"},
     {"toys"},
     {"report", "curves"},

@@ -6,7 +6,7 @@ import pytest
 
 import minigan
 from minigan import optim
-from minigan.lr_scheduler import (
+from minigan.optim.lr_scheduler import (
     CosineAnnealingLR,
     ExponentialLR,
     LambdaLR,

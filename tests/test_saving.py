@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 import minigan
 from minigan import nn, optim
-from minigan.lr_scheduler import StepLR
+from minigan.optim.lr_scheduler import StepLR
 from minigan.saving import load, save
 from minigan.serialize import SerializeError
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules, also known as ``minigan.optim.lr_scheduler``.
+"""Learning-rate schedules.
 
 A scheduler changes ``lr`` in the optimizer's groups every time its ``step()`` is called, normally
 once an epoch, after the optimizer's own ``step()``.  The rates are closed formulas of the count
