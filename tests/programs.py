@@ -211,5 +211,5 @@ randn_like randperm tensor zeros zeros_like one_hot
 eq ge gt le lt ne isfinite isnan all any argmax argmin bitwise_not logical_not
 backward grad enable_grad no_grad is_grad_enabled set_grad_enabled gradcheck manual_seed
 default_generator get_default_dtype set_default_dtype
-device Device Function Generator GradcheckError Tensor
+device Device Function Generator GradcheckError Tensor load save
 """
