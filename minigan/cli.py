@@ -1,4 +1,4 @@
-"""The command line: ``minigan train | sample | list | show | info``.
+"""The command line: ``minigan train | sample | list | show | info | gradcheck``.
 
 A mistake of the caller ends in one line, ``minigan: error: …``, and exit code 2; Ctrl-C saves and
 ends with 130.
@@ -7,31 +7,33 @@ ends with 130.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
-import signal
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .training import Usage, say, settings_from, train
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a mistake as one line."""
+    """Reports a mistake as one line; options are written out."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def error(self, message: str) -> Any:
-        raise _Usage(f"{message} (minigan {self.prog.partition(' ')[2]} --help tells more)")
-
-
-class _Usage(ValueError):
-    """What was typed cannot be understood."""
+        raise Usage(f"{message} ({self.prog} --help tells more)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without Greek letters shows ? instead
+            stream.reconfigure(errors="replace")
     try:
         arguments = _parser().parse_args(argv)
         return arguments.run(arguments)
@@ -39,27 +41,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("minigan: interrupted", file=sys.stderr)
+        say("minigan: interrupted")
         return 130
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         if not _expected(error):
             raise
-        text = str(error)
-        if isinstance(error, OSError) and error.filename is not None:
-            text = f"{error.filename}: {error.strerror}"
-        print(f"minigan: error: {' '.join(text.split())}", file=sys.stderr)
+        say(f"minigan: error: {' '.join(_reason(error).split())}")
         return 2
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in the words of the command line."""
+    text = str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {text}" if text else "not enough memory"
+    if isinstance(error, OSError) and error.strerror is not None:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        if error.errno == errno.ENOSPC:
+            text += " (what was saved before is kept; --resume goes on once there is room)"
+    for name, option in (("batch_size:", "--batch-size:"), ("data set:", "--data:"),
+                         ("image_size:", "--image-size:")):  # fmt: skip
+        if text.startswith(name):
+            text = option + text[len(name) :]
+    return text
 
 
 def _expected(error: BaseException) -> bool:
     """Whether this is a caller's mistake rather than ours."""
+    from .config import RunError
     from .data import DataError
     from .gan import NonFiniteLoss, SettingError
-    from .run import RunError
     from .serialize import SerializeError
 
-    mistakes = (_Usage, DataError, NonFiniteLoss, SettingError, RunError, SerializeError, OSError)
-    return isinstance(error, mistakes)
+    mistakes = (Usage, DataError, NonFiniteLoss, SettingError, RunError, SerializeError)
+    return isinstance(error, (*mistakes, OSError, MemoryError))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,35 +84,43 @@ def _parser() -> argparse.ArgumentParser:
         title="commands", required=True, metavar="COMMAND", parser_class=_Parser
     )
 
-    train = commands.add_parser(
+    training = commands.add_parser(
         "train",
         help="train a recipe (or go on with a run) and leave a run folder",
         description="Train a recipe and leave a run folder with samples, curves and a checkpoint.",
         epilog="example: minigan train dcgan --data mnist --data-dir PATH --set lr=1e-4",
     )
-    train.set_defaults(run=_train)
-    train.add_argument("recipe", nargs="?", metavar="RECIPE", help="see: minigan list")
-    train.add_argument("--data", metavar="NAME", help="glyphs (default: needs no file) or mnist")
-    train.add_argument("--data-dir", metavar="DIR", help="where the data set's files are")
-    train.add_argument("--image-size", type=_positive, metavar="N", help="resize images to N×N")
-    length = train.add_mutually_exclusive_group()
+    training.set_defaults(run=train)
+    training.add_argument("recipe", nargs="?", metavar="RECIPE", help="see: minigan list")
+    training.add_argument("--data", metavar="NAME", help="glyphs (default: needs no file) or mnist")
+    training.add_argument(
+        "--data-dir", type=_path, metavar="DIR", help="where the data set's files are"
+    )
+    training.add_argument("--image-size", type=_positive, metavar="N", help="resize images to N×N")
+    length = training.add_mutually_exclusive_group()
     length.add_argument("--steps", type=_positive, metavar="N", help="generator steps to train")
     length.add_argument("--epochs", type=_positive, metavar="N", help="or passes over the data")
-    train.add_argument("--batch-size", type=_positive, metavar="N", help="images in a batch")
-    train.add_argument("--seed", type=_natural, metavar="N", help="of everything random (0)")
-    train.add_argument("--out", metavar="DIR", help="the run folder (runs/RECIPE-DATA-N)")
-    train.add_argument("--device", choices=("cpu", "cuda", "auto"), help="where to compute (auto)")
-    train.add_argument("--resume", metavar="DIR", help="go on with the run in DIR")
-    train.add_argument("--force", action="store_true", help="replace the run in --out")
-    train.add_argument(
+    training.add_argument("--batch-size", type=_positive, metavar="N", help="images in a batch")
+    training.add_argument("--seed", type=_natural, metavar="N", help="of everything random (0)")
+    training.add_argument(
+        "--out", type=_path, metavar="DIR", help="the run folder (runs/RECIPE-DATA-N)"
+    )
+    training.add_argument(
+        "--device", choices=("cpu", "cuda", "auto"), help="where to compute (auto)"
+    )
+    training.add_argument("--resume", type=_path, metavar="DIR", help="go on with the run in DIR")
+    training.add_argument("--force", action="store_true", help="replace the run in --out")
+    training.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="change a setting of the recipe (see: minigan show RECIPE); may be repeated",
     )
-    train.add_argument("--sample-every", type=_positive, metavar="N", help="steps between pictures")
-    train.add_argument(
+    training.add_argument(
+        "--sample-every", type=_positive, metavar="N", help="steps between pictures"
+    )
+    training.add_argument(
         "--checkpoint-every", type=_positive, metavar="N", help="steps between checkpoints (250)"
     )
 
@@ -108,10 +131,12 @@ def _parser() -> argparse.ArgumentParser:
         "images (N, C, H, W) float32 in [-1, 1].",
     )
     sample.set_defaults(run=_sample)
-    sample.add_argument("folder", metavar="DIR", help="the run folder")
+    sample.add_argument("folder", type=_path, metavar="DIR", help="the run folder")
     sample.add_argument("-n", type=_positive, default=64, metavar="N", help="images (64)")
     sample.add_argument("--seed", type=_natural, default=0, metavar="N", help="of the noise (0)")
-    sample.add_argument("--out", metavar="FILE", help=".png or .npz (DIR/sample-SEED.png)")
+    sample.add_argument(
+        "--out", type=_path, metavar="FILE", help=".png or .npz (DIR/sample-SEED.png)"
+    )
     sample.add_argument("--force", action="store_true", help="replace FILE if it is there")
 
     commands.add_parser("list", help="the recipes").set_defaults(run=_list)
@@ -119,165 +144,51 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="a recipe's networks, objective and settings")
     show.set_defaults(run=_show)
     show.add_argument("recipe", metavar="RECIPE")
-    show.add_argument("--image-size", type=_positive, default=28, metavar="N", help="(28)")
-    show.add_argument("--channels", type=_positive, default=1, metavar="N", help="(1)")
-    show.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    show.add_argument("--image-size", type=_positive, default=28, metavar="N", help="pixels (28)")
+    show.add_argument(
+        "--channels", type=_positive, default=1, metavar="N", help="of the images (1)"
+    )
+    show.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting"
+    )
+
+    check = commands.add_parser(
+        "gradcheck",
+        help="check the derivatives of every operation",
+        description="Check the derivatives of every operation of the engine and print the table; "
+        "ends with 1 if any falls short.",
+    )
+    check.set_defaults(run=_gradcheck)
+    check.add_argument("--order", type=_positive, default=3, metavar="N", help="up to (3)")
+    check.add_argument("--op", metavar="NAME", help="only this operation")
+    check.add_argument("--seed", type=_natural, default=0, metavar="N", help="of the inputs (0)")
+    check.add_argument("--markdown", action="store_true", help="as the README has it")
+    check.add_argument("--json", metavar="FILE", help="write all numbers to FILE too")
 
     commands.add_parser("info", help="versions, device, BLAS, threads").set_defaults(run=_info)
     return parser
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+def _whole(text: str, low: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) >= low):
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number of {low} to 999999999, got {text[:20]!r}"
+        )
     return int(text)
+
+
+def _positive(text: str) -> int:
+    return _whole(text, 1)
 
 
 def _natural(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
-    return int(text)
+    return _whole(text, 0)
 
 
-def _settings(pairs: Sequence[str]) -> dict[str, str]:
-    values = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise _Usage(f"--set expects NAME=VALUE, got {pair!r}")
-        values[name.strip()] = value.strip()
-    return values
-
-
-# -------------------------------------------------------------------------------------- train
-
-
-def _train(arguments: argparse.Namespace) -> int:
-    from . import run as runs
-
-    if arguments.resume is not None:
-        run = _resume(arguments)
-    elif arguments.recipe is None:
-        raise _Usage("train expects a RECIPE (see: minigan list) or --resume DIR")
-    else:
-        run = _begin(arguments)
-    if arguments.device in (None, "auto") and run.trainer.device == "cpu":
-        print("computing on the CPU (no usable GPU)", file=sys.stderr)
-    for warning in run.settings.warnings():
-        print(f"minigan: warning: {warning}", file=sys.stderr)
-    return _watch(run, runs)
-
-
-def _begin(arguments: argparse.Namespace) -> Any:
-    from . import data
-    from . import run as runs
-    from .gan import recipe
-
-    chosen = recipe(arguments.recipe)
-    settings = chosen.configure(_settings(arguments.set))
-    name = arguments.data or "glyphs"
-    batch = arguments.batch_size or chosen.batch_size
-    steps = arguments.steps or chosen.steps
-    if arguments.epochs is not None:
-        images = len(data.load(name, data_dir=arguments.data_dir, image_size=arguments.image_size))
-        if batch > images:
-            raise runs.RunError(f"--batch-size {batch}: {name} has only {images} images")
-        steps = arguments.epochs * (images // batch)
-    config = runs.Config(
-        recipe=chosen.name,
-        settings=asdict(settings),
-        data=name,
-        data_dir=None if arguments.data_dir is None else str(Path(arguments.data_dir).resolve()),
-        image_size=arguments.image_size,
-        steps=steps,
-        batch_size=batch,
-        seed=arguments.seed or 0,
-        device=arguments.device or "auto",
-        sample_every=arguments.sample_every or runs.default_every(steps),
-        checkpoint_every=arguments.checkpoint_every or 250,
-    )
-    folder = Path(arguments.out) if arguments.out else runs.free_folder(f"{chosen.name}-{name}")
-    return runs.Run.create(folder, config, arguments.force)
-
-
-def _resume(arguments: argparse.Namespace) -> Any:
-    from . import run as runs
-
-    fixed = ("data", "image_size", "batch_size", "seed", "out", "sample_every", "checkpoint_every")
-    for name in fixed:
-        if getattr(arguments, name) is not None:
-            raise _Usage(
-                f"--{name.replace('_', '-')} cannot be changed when resuming; a resumed run takes "
-                "its configuration from its folder"
-            )
-    if arguments.set or arguments.epochs is not None or arguments.force:
-        raise _Usage("--resume goes with --steps, --device and --data-dir only")
-    folder = Path(arguments.resume)
-    config = runs.read_config(folder)
-    if arguments.recipe not in (None, config.recipe):
-        raise _Usage(f"{folder} holds a run of {config.recipe}, not of {arguments.recipe}")
-    changes = {k: getattr(arguments, k) for k in ("steps", "device") if getattr(arguments, k)}
-    if arguments.data_dir is not None:
-        changes["data_dir"] = str(Path(arguments.data_dir).resolve())
-    return runs.Run.open(folder, **changes)
-
-
-def _watch(run: Any, runs: Any) -> int:
-    """Train with a progress bar; Ctrl-C ends after the step that is under way."""
-    from tqdm import tqdm
-
-    from .gan import NonFiniteLoss
-
-    interrupted = []
-
-    def on_signal(number: int, frame: Any) -> None:
-        if interrupted:  # the second time the user means it
-            raise KeyboardInterrupt
-        interrupted.append(number)
-
-    before = signal.signal(signal.SIGINT, on_signal)
-    begin, first = time.perf_counter(), run.trainer.step
-    interactive = sys.stderr.isatty()
-    bar = tqdm(
-        total=run.config.steps,
-        initial=first,
-        unit="step",
-        desc=run.recipe.name,
-        mininterval=0.2 if interactive else 10,
-        dynamic_ncols=interactive,
-    )
-
-    def progress(row: dict[str, float]) -> None:
-        done = run.trainer.step - first
-        speed = done * run.config.batch_size / (time.perf_counter() - begin)
-        losses = f"d_loss {row['d_loss']:.3f}, g_loss {row['g_loss']:.3f}"
-        bar.set_postfix_str(f"{losses}, {speed:.0f} images/s", refresh=False)
-        bar.update(1)
-
-    try:
-        finished = run.train(progress, lambda: bool(interrupted))
-    except NonFiniteLoss as error:
-        raise runs.RunError(
-            f"{error}; stopped, the last good checkpoint is in {run.folder}; "
-            "a smaller learning rate may help (--set lr=…)"
-        ) from error
-    finally:
-        bar.close()
-        signal.signal(signal.SIGINT, before)
-    step, folder = run.trainer.step, run.folder
-    if not finished:
-        print(f"interrupted at step {step}; go on with: minigan train --resume {folder}")
-        return 130
-    if step == first:
-        print(f"{folder}: already trained to step {step}; --steps N trains further")
-        return 0
-    seconds = time.perf_counter() - begin
-    print(f"trained {step - first} steps in {int(seconds) // 60}:{int(seconds) % 60:02d} min")
-    print(f"  pictures  {folder}/samples/step-{step:06d}.png")
-    print(f"  film      {folder}/animation.gif")
-    print(f"  curves    {folder}/losses.png")
-    print(f"  more      minigan sample {folder} -n 100 --seed 1")
-    return 0
+def _path(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"expected a path, got {text!r}")
+    return Path(text)
 
 
 # --------------------------------------------------------------------------- sample, list, show
@@ -287,18 +198,22 @@ def _sample(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from . import report
-    from . import run as runs
+    from .config import RunError
+    from .run import FILES, sample
     from .serialize import write_npz
 
-    folder = Path(arguments.folder)
-    out = Path(arguments.out) if arguments.out else folder / f"sample-{arguments.seed}.png"
-    if out.suffix not in (".png", ".npz"):
-        raise _Usage(f"--out expects a name ending in .png or .npz, got {out}")
+    folder = arguments.folder
+    out = arguments.out or folder / f"sample-{arguments.seed}.png"
+    kind = out.suffix.lower()
+    if kind not in (".png", ".npz"):
+        raise Usage(f"--out expects a name ending in .png or .npz, got {out}")
+    if out.name in FILES and out.resolve().parent == folder.resolve():
+        raise RunError(f"--out {out}: is a part of the run itself; give another name")
     if out.exists() and not arguments.force:
-        raise runs.RunError(f"--out {out}: is there already; give another name or --force")
-    images = runs.sample(folder, arguments.n, arguments.seed)
+        raise RunError(f"--out {out}: is there already; give another name or --force")
+    images = sample(folder, arguments.n, arguments.seed)
     out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".npz":
+    if kind == ".npz":
         write_npz(out, {"images": images})
     else:
         report.save_grid(out, images, columns=max(1, round(np.sqrt(arguments.n))))
@@ -321,7 +236,7 @@ def _show(arguments: argparse.Namespace) -> int:
     from .nn.summary import summary
 
     chosen = recipe(arguments.recipe)
-    settings = chosen.configure(_settings(arguments.set))
+    settings = chosen.configure(settings_from(arguments.set))
     shape = ImageShape(arguments.channels, arguments.image_size, arguments.image_size)
     nets = chosen.networks(settings, shape, Generator())
     print(f"{chosen.name}: {chosen.summary}\n{chosen.source}\n")
@@ -338,12 +253,40 @@ def _show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _gradcheck(arguments: argparse.Namespace) -> int:
+    import json
+
+    from . import certificate
+
+    known, order = certificate.names(), arguments.order
+    if arguments.op not in (None, *known):
+        raise _Usage(f"--op: unknown operation {arguments.op!r}; there are: {', '.join(known)}")
+    entries = []
+    for entry in certificate.certify(order, arguments.op, arguments.seed):
+        if not arguments.markdown:
+            if not entries:
+                print(certificate.line(None, order))
+            print(certificate.line(entry, order), flush=True)
+        entries.append(entry)
+    if arguments.markdown:
+        print(certificate.markdown(entries, order))
+    else:
+        print(f"\n{certificate.summary(entries)}")
+    if arguments.json is not None:
+        data = certificate.as_json(entries, order, arguments.seed)
+        Path(arguments.json).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    short = [entry for entry in entries if entry.verdict != "pass"]
+    for entry in short:
+        print(f"\n{entry.name}: {entry.report}", file=sys.stderr)
+    return 1 if short else 0
+
+
 def _info(arguments: argparse.Namespace) -> int:
     import numpy as np
     from threadpoolctl import threadpool_info
 
     from . import cuda
-    from .run import versions
+    from .config import versions
 
     np.ones((2, 2)) @ np.ones((2, 2))  # makes sure that BLAS is loaded
     for name, version in versions().items():

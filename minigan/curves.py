@@ -46,14 +46,16 @@ def save_losses(
     title: str,
     window: int | None = None,
     unit: str = "nats",
+    balance: tuple[float, str] = (0.5, "1/2"),
 ) -> None:
     """Save the curves of a run as a PNG, atomically: every row thin, their running median thick.
 
-    "d_real" and "d_fake" get a panel of their own, from 0 to 1 with a line at 1/2; all other series
-    share the upper panel. NaN and infinite values are left out. The loss axis spans the data and
-    the lines, but ends 4 interquartile ranges beyond the quartiles of a series, unless more than
-    2 % of the rows lie beyond and within 30: a jump that lasts is shown, a spike or an explosion is
-    marked by triangles at the edge. Footnotes count the values left out and the triangles.
+    "d_real" and "d_fake" get a panel of their own, from 0 to 1 with a line at ``balance``; all
+    other series share the upper panel. NaN and infinite values are left out. The loss axis spans
+    the data and the lines, but ends 4 interquartile ranges beyond the quartiles of a series, unless
+    more than 2 % of the rows lie beyond and within 30: a jump that lasts is shown, a spike or an
+    explosion is marked by triangles at the edge. Footnotes count the values left out and the
+    triangles.
 
     Args:
         path: the destination; PNG whatever its suffix.
@@ -64,6 +66,7 @@ def save_losses(
         title: one line above; wrapped if long.
         window: rows per median, made odd; None takes a fortieth of the rows; 1 draws no median.
         unit: of the losses, for the axis; "" for none.
+        balance: where "d_real" and "d_fake" meet, and how it is written.
 
     Raises:
         ValueError: no "step", columns of unequal length or not 1-D, steps that are not finite, a
@@ -107,7 +110,7 @@ def save_losses(
         if lower:
             beyond += _draw_panel(axes[1], step, lower, window, (-0.02, 1.02), STYLES[2:])
             axes[1].set_ylabel("probability")
-            labels.append(_equilibrium(axes[1], 0.5, "1/2", "#404040"))
+            labels.append(_equilibrium(axes[1], *balance, "#404040"))
         axes[-1].set_xlabel("generator steps")
         axes[-1].xaxis.get_major_locator().set_params(integer=True)
         if not len(step):

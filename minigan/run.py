@@ -9,91 +9,58 @@
 
 Order makes it safe: the rows of a step and its pictures are on the disk before the checkpoint that
 counts them.  A run killed anywhere goes on from its checkpoint, drops what was written after it,
-and writes the same bytes again.
+and writes the same bytes again.  BLAS runs on one thread, so that they are the same bytes on any
+number of cores, and so that other programs on the machine do not stall it.
 """
 
 from __future__ import annotations
 
-import csv
-import json
+import contextlib
 import os
-import platform
-import shutil
+import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import __version__, cuda, curves, report
+from . import curves, report
 from ._tensor import Tensor
 from .array import Generator, manual_seed
-from .data import ImageData, load
+from .config import Config, RunError, read_config
+from .data import load
 from .gan import NonFiniteLoss, Trainer, recipe
 from .gan.sampling import generate, restore
 from .gan.trainer import stream
-from .serialize import SerializeError, read_npz, write_json, write_npz
+from .record import Record, Row, read_rows
+from .serialize import SerializeError, read_npz, write_npz
 
 GRID = 64  # images in the fixed-noise grid
+FILES = ("metrics.csv", "losses.png", "animation.gif", "checkpoint.npz", "config.json")
+_SAMPLE = re.compile(r"step-(\d+)\.png")
+_LEFTOVER = re.compile(r"\.(" + "|".join(map(re.escape, FILES)) + r"|step-\d+\.png)\.\d+\.tmp")
 
 
-class RunError(ValueError):
-    """A run folder or an option of a run is not what it should be; one clear line."""
+def one_blas_thread() -> contextlib.AbstractContextManager:
+    """A block in which BLAS uses one thread, where its library lets that be set."""
+    from threadpoolctl import threadpool_limits
 
-
-@dataclass(frozen=True)
-class Config:
-    """What was asked for, completely: a run is a function of this, the data and the versions."""
-
-    recipe: str
-    settings: dict[str, Any]
-    data: str
-    data_dir: str | None
-    image_size: int | None
-    steps: int
-    batch_size: int
-    seed: int
-    device: str
-    sample_every: int
-    checkpoint_every: int
-    versions: dict[str, str] = field(default_factory=dict)
-
-
-def versions() -> dict[str, str]:
-    """The versions that a run's numbers depend on."""
-    import scipy
-
-    return {
-        "minigan": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "platform": platform.platform(),
-    }
-
-
-def choose_device(device: str) -> str:
-    """ "cpu" or "cuda"; "auto" is the GPU where there is one."""
-    if device == "auto":
-        return "cuda" if cuda.is_available() else "cpu"
-    if device == "cuda" and not cuda.is_available():
-        raise RunError(
-            "--device cuda: no usable GPU (needs an NVIDIA GPU with its driver, and CuPy: "
-            'pip install "minigan[cuda13x]" or "minigan[cuda12x]"); use --device cpu or auto'
-        )
-    return device
+    return threadpool_limits(1, user_api="blas")
 
 
 class Run:
-    """One training run and its folder."""
+    """One training run and its folder; made by ``create`` or ``open``."""
 
-    def __init__(self, folder: Path, config: Config):
-        self.folder, self.config = folder, config
+    record: Record
+    folder: Path
+
+    def __init__(self, config: Config):
+        self.config = config
         self.recipe = recipe(config.recipe)
         self.settings = self.recipe.configure(config.settings)
-        self.data = self._load_data()
+        self.data = load(config.data, data_dir=config.data_dir, image_size=config.image_size)
         manual_seed(stream(config.seed, "global"))
         self.trainer = Trainer(
             self.recipe,
@@ -101,43 +68,49 @@ class Run:
             self.data,
             batch_size=config.batch_size,
             seed=config.seed,
-            device=choose_device(config.device),
+            device=config.device,
         )
         noise = Generator().manual_seed(stream(config.seed, "grid")).rng
         latent = self.trainer.networks.latent
         self.latents = Tensor(noise.standard_normal((GRID, latent), dtype=np.float32))
 
-    def _load_data(self) -> ImageData:
-        c = self.config
-        return load(c.data, data_dir=c.data_dir, image_size=c.image_size)
-
     # -- beginning and going on
 
     @classmethod
-    def create(cls, folder: Path, config: Config, force: bool = False) -> Run:
-        """Begin a new run in ``folder``, which must not hold anything (``force``: an old run)."""
-        run = cls(folder, config)  # all that can be wrong with the options is found before writing
+    def create(cls, folder: Path | None, config: Config, force: bool = False) -> Run:
+        """Begin a new run in ``folder``, which must not hold anything (``force``: an old run).
+
+        Without a folder, in the first of runs/RECIPE-DATA-1, -2, … that is not there yet.
+        """
+        run = cls(config)  # all that can be wrong with the options is found before writing
+        folder = run.folder = folder or _free_folder(f"{config.recipe}-{config.data}")
         if folder.exists() and not folder.is_dir():
             raise RunError(f"--out {folder}: is a file, expected a folder")
-        if folder.exists() and any(folder.iterdir()):
+        folder.mkdir(parents=True, exist_ok=True)
+        run._lock()
+        if any(folder.iterdir()):
             if not force:
                 raise RunError(
                     f"--out {folder}: is not empty; give another folder, --resume {folder} to go "
                     "on, or --force to replace the run in it"
                 )
-            if not (folder / "config.json").is_file():
-                raise RunError(f"--out {folder}: holds no run, so --force does not replace it")
-            run._clear()
-        (folder / "samples").mkdir(parents=True, exist_ok=True)
-        run._save_config()
-        run._begin_metrics([])
+            try:
+                read_config(folder)
+            except RunError as error:
+                raise RunError(f"--out {folder}: --force replaces runs only; {error}") from error
+        config.write(folder)
+        run._clear()
+        (folder / "samples").mkdir(exist_ok=True)
+        run.record = Record(folder / "metrics.csv", [])
         return run
 
     @classmethod
     def open(cls, folder: Path, **changes: Any) -> Run:
         """Go on with the run in ``folder``; ``changes`` replace entries of its configuration."""
         config = read_config(folder)
-        run = cls(folder, Config(**{**asdict(config), **changes}))
+        run = cls(Config(**{**asdict(config), **changes}))
+        run.folder = folder
+        run._lock()
         path = folder / "checkpoint.npz"
         if path.exists():
             try:
@@ -146,68 +119,88 @@ class Run:
                 raise
             except ValueError as error:
                 raise RunError(f"{path}: {error}") from error
-        if run.config.steps < run.trainer.step:
+        elif _has_rows(folder / "metrics.csv"):
+            raise RunError(f"{path}: is missing although the run has begun; it cannot go on")
+        step = run.trainer.step
+        if run.config.steps < step:
             raise RunError(
-                f"--steps {run.config.steps}: the run in {folder} is already at step "
-                f"{run.trainer.step}"
+                f"--steps {run.config.steps}: the run in {folder} is already at step {step}"
             )
+        run.record = Record(folder / "metrics.csv", read_rows(folder / "metrics.csv", step))
         if run.config != config:
-            run._save_config()
-        run._begin_metrics(read_metrics(folder, upto=run.trainer.step))
+            run.config.write(folder)
         (folder / "samples").mkdir(exist_ok=True)
-        for leftover in folder.rglob(".*.tmp"):  # of a process killed while it wrote
-            leftover.unlink(missing_ok=True)
+        for leftover in [*folder.iterdir(), *(folder / "samples").iterdir()]:
+            if _LEFTOVER.fullmatch(leftover.name):  # of a process killed while it wrote
+                leftover.unlink(missing_ok=True)
         return run
 
-    def _save_config(self) -> None:
-        write_json(self.folder / "config.json", {**asdict(self.config), "versions": versions()})
+    def _lock(self) -> None:
+        """Hold the folder while this object lives: two trainings in it would mix their files."""
+        try:
+            import fcntl
+        except ImportError:  # not on this system
+            return
+        self._handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(f"{self.folder}: another process is training in it") from None
+
+    def close(self) -> None:
+        """Close the files and let go of the folder."""
+        if hasattr(self, "record"):
+            self.record.close()
+        if hasattr(self, "_handle"):
+            os.close(self._handle)
+            del self._handle
+
+    __del__ = close
 
     def _clear(self) -> None:
-        """Remove what a run writes, and nothing else."""
-        shutil.rmtree(self.folder / "samples", ignore_errors=True)
-        for name in ("metrics.csv", "losses.png", "animation.gif", "checkpoint.npz", "config.json"):
+        """Remove what an old run wrote, but for config.json, which is the new run's already."""
+        for path in self._frames():
+            path.unlink()
+        for name in FILES[:-1]:
             (self.folder / name).unlink(missing_ok=True)
 
     # -- training
 
     def train(
         self,
-        progress: Callable[[dict[str, float]], None] = lambda row: None,
+        progress: Callable[[Row], None] = lambda row: None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Train to the last step; False if ``stopped`` asked to end earlier (all is saved then)."""
+        """Train to the last step; False if ``stopped`` asked to end earlier (all is saved then).
+
+        Raises:
+            NonFiniteLoss: at once; the last good checkpoint stays, the pictures are drawn.
+        """
         config, trainer = self.config, self.trainer
-        with open(self.folder / "metrics.csv", "a", newline="") as file, np.errstate(all="ignore"):
-            writer = csv.writer(file)
+        with one_blas_thread(), np.errstate(all="ignore"):
             if trainer.step == 0:
                 self._save_samples()
-                self._save(file)  # so that there is always a checkpoint to go back to
-            while trainer.step < config.steps and not stopped():
-                row = trainer.train_step()
-                self._add_row(writer, row)
-                last = trainer.step == config.steps
-                if last or trainer.step % config.sample_every == 0:
-                    self._save_samples()
-                if last or trainer.step % config.checkpoint_every == 0:
-                    self._save(file)
-                progress(row)
-            if trainer.step < config.steps:
-                self._save(file)
-        finished = trainer.step == config.steps
-        self.save_pictures()
-        return finished
+                self._save()  # so that there is always a checkpoint to go back to
+            try:
+                while trainer.step < config.steps and not stopped():
+                    row = trainer.train_step()
+                    self.record.add({"step": trainer.step, **row})
+                    last = trainer.step == config.steps
+                    if last or trainer.step % config.sample_every == 0:
+                        self._save_samples()
+                    if last or trainer.step % config.checkpoint_every == 0:
+                        self._save()
+                    progress(row)
+                if trainer.step < config.steps:
+                    self._save()
+            finally:
+                self.record.flush()
+                self.save_pictures()
+        return trainer.step == config.steps
 
-    def _add_row(self, writer: Any, row: dict[str, float]) -> None:
-        self.rows.append({"step": self.trainer.step, **row})
-        if len(self.rows) == 1:
-            writer.writerow(self.rows[0])
-        # Nine digits give a float32 back exactly.
-        writer.writerow([f"{v:.9g}" if isinstance(v, float) else v for v in self.rows[-1].values()])
-
-    def _save(self, metrics: Any) -> None:
+    def _save(self) -> None:
         """The checkpoint, after the rows it counts."""
-        metrics.flush()
-        os.fsync(metrics.fileno())
+        self.record.flush()
         state = self.trainer.state_dict()
         for name, array in state.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -221,72 +214,44 @@ class Run:
 
     def save_pictures(self) -> None:
         """losses.png and animation.gif from what has been recorded."""
-        names = list(self.rows[0]) if self.rows else ["step"]
-        columns = {name: [row[name] for row in self.rows] for name in names}
+        columns = self.record.columns()
         lines = {k: v for k, v in self.recipe.lines(self.settings).items() if k in columns}
+        balance = lines.pop("d_real", (0.5, "1/2"))
         title = f"{self.recipe.name} on {self.data.name}, batch {self.config.batch_size}"
-        curves.save_losses(self.folder / "losses.png", columns, lines, title)
-        frames = sorted((self.folder / "samples").glob("step-*.png"))
-        frames = [f for f in frames if _step_of(f) <= self.trainer.step]
+        curves.save_losses(self.folder / "losses.png", columns, lines, title, balance=balance)
+        frames = [f for f in self._frames() if _step_of(f) <= self.trainer.step and _readable(f)]
         if frames:
             labels = [_step_of(f) for f in frames]
             report.save_animation(self.folder / "animation.gif", frames, labels)
 
-    def _begin_metrics(self, rows: list[dict[str, float]]) -> None:
-        """metrics.csv with exactly ``rows`` in it."""
-        self.rows: list[dict[str, float]] = []
-        path = self.folder / "metrics.csv"
-        temporary = path.with_name(".metrics.csv.tmp")
-        with open(temporary, "w", newline="") as file:
-            writer = csv.writer(file)
-            for row in rows:
-                values = dict(row)
-                step = values.pop("step")
-                self.rows.append({"step": step, **values})
-                if len(self.rows) == 1:
-                    writer.writerow(self.rows[0])
-                writer.writerow([step, *(f"{v:.9g}" for v in values.values())])
-        os.replace(temporary, path)
+    def _frames(self) -> list[Path]:
+        """The sample pictures in the order of their steps."""
+        samples = self.folder / "samples"
+        found = [f for f in samples.glob("step-*.png") if _SAMPLE.fullmatch(f.name)]
+        return sorted(found, key=_step_of)
 
 
 def _step_of(path: Path) -> int:
-    return int(path.stem.removeprefix("step-"))
+    return int(_SAMPLE.fullmatch(path.name)[1])
 
 
-def read_config(folder: Path) -> Config:
-    """The configuration of the run in ``folder``.
+def _readable(path: Path) -> bool:
+    """Whether ``path`` is a whole picture; a film does without one that is not."""
+    from PIL import Image
 
-    Raises:
-        RunError: there is no folder, no run in it, or its config.json is damaged.
-    """
-    path = folder / "config.json"
-    if not folder.is_dir():
-        raise RunError(f"{folder}: there is no such run folder")
-    if not path.is_file():
-        raise RunError(f"{folder}: is not a run folder (it has no config.json)")
     try:
-        return Config(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise RunError(f"{path}: is damaged ({error})") from error
+        with Image.open(path) as picture:
+            picture.load()
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return True
 
 
-def read_metrics(folder: Path, upto: int | None = None) -> list[dict[str, float]]:
-    """The rows of metrics.csv (those of steps up to ``upto``); a half-written last line is left."""
-    path = folder / "metrics.csv"
-    rows: list[dict[str, float]] = []
-    if not path.exists():
-        return rows
-    with open(path, newline="") as file:
-        for row in csv.DictReader(file):
-            try:
-                step = int(row.pop("step"))
-                values = {name: float(value) for name, value in row.items()}
-            except (TypeError, ValueError):
-                break
-            if upto is not None and step > upto:
-                break
-            rows.append({"step": step, **values})
-    return rows
+def _has_rows(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def default_every(steps: int) -> int:
@@ -300,12 +265,17 @@ def default_every(steps: int) -> int:
         scale *= 10
 
 
-def free_folder(name: str) -> Path:
-    """runs/NAME-1, or the first of runs/NAME-2, … that is not there yet."""
+def _free_folder(name: str) -> Path:
+    """Make runs/NAME-1, or the first of runs/NAME-2, … that is not there yet."""
     n = 1
-    while (folder := Path("runs") / f"{name}-{n}").exists():
-        n += 1
-    return folder
+    while True:
+        folder = Path("runs") / f"{name}-{n}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            n += 1
+        else:
+            return folder
 
 
 def sample(folder: Path, count: int, seed: int) -> np.ndarray:
@@ -314,14 +284,18 @@ def sample(folder: Path, count: int, seed: int) -> np.ndarray:
     The first images of a seed are the same whatever ``count`` is.
     """
     config = read_config(folder)
+    chosen = recipe(config.recipe)
+    settings = chosen.configure(config.settings)
     path = folder / "checkpoint.npz"
     if not path.is_file():
         raise RunError(f"{folder}: has no checkpoint yet, so there is nothing to sample from")
-    arrays = read_npz(path)
-    chosen = recipe(config.recipe)
     try:
-        generator, latent = restore(chosen, chosen.configure(config.settings), arrays)
+        generator, latent = restore(chosen, settings, read_npz(path))
+    except SerializeError:
+        raise
     except ValueError as error:
         raise RunError(f"{path}: {error}") from error
     rng = Generator().manual_seed(stream(seed, "sample")).rng
-    return generate(generator, Tensor(rng.standard_normal((count, latent), dtype=np.float32)))
+    latents = Tensor(rng.standard_normal((count, latent), dtype=np.float32))
+    with one_blas_thread():
+        return generate(generator, latents)

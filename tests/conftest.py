@@ -1,11 +1,17 @@
 """Settings of the whole suite: helpers beside this file can be imported, draws are repeatable."""
 
+import os
 import sys
 from pathlib import Path
 
-from hypothesis import settings
+# Two test processes with two BLAS threads each on two cores wait for each other more than they
+# compute.  Set before NumPy is imported; processes that tests start inherit it.
+for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+from hypothesis import settings  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-settings.register_profile("suite", deadline=None, derandomize=True, max_examples=30)
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("suite")

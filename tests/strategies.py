@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
 
 from minigan.conv import Geometry
 
@@ -18,17 +17,20 @@ layouts = st.sampled_from(LAYOUTS)
 
 
 def shapes(min_dims=0, max_dims=3, min_side=0, max_side=3):
-    """Shapes, 0-d and empty ones included."""
-    return npst.array_shapes(
-        min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=max_side
-    )
+    """Shapes, 0-d and empty ones included, most sides longer than 1."""
+    sides = st.sampled_from([n for n in (1, 2, 3, 2, 3, 0) if min_side <= n <= max_side])
+    return st.integers(min_dims, max_dims).flatmap(lambda ndim: st.tuples(*[sides] * ndim))
 
 
 @st.composite
 def broadcast_shapes(draw, count=2, **limits):
-    """``count`` shapes that broadcast against each other."""
-    limits = {"max_dims": 3, "min_side": 0, "max_side": 3} | limits
-    return draw(npst.mutually_broadcastable_shapes(num_shapes=count, **limits)).input_shapes
+    """``count`` shapes that broadcast: some sides are made 1, some left out in front."""
+    whole = draw(shapes(**limits))
+    drawn = []
+    for _ in range(count):
+        shape = [draw(st.sampled_from([n, n, 1])) for n in whole]
+        drawn.append(tuple(shape[draw(st.sampled_from([0, 0, *range(len(whole) + 1)])) :]))
+    return drawn
 
 
 def in_layout(array, layout):

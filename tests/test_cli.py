@@ -1,19 +1,22 @@
 """The command line: what it prints, and that every mistake is one line and exit code 2."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from minigan import cli
+from minigan import cli, training
 from minigan import run as runs
+from minigan.config import Config, choose_device
 from minigan.serialize import read_npz
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "one"
-    config = runs.Config(
+    config = Config(
         recipe="dcgan",
         settings={},
         data="glyphs",
@@ -26,7 +29,9 @@ def folder(tmp_path_factory):
         sample_every=1,
         checkpoint_every=1,
     )
-    runs.Run.create(folder, config).train()
+    run = runs.Run.create(folder, config)
+    run.train()
+    run.close()
     return folder
 
 
@@ -45,22 +50,28 @@ def call(capsys, *arguments, code=0):
         (["train"], "expects a RECIPE"),
         (["train", "pix3pix"], "unknown recipe 'pix3pix'; there are: dcgan"),
         (["train", "dcgan", "--speed", "9"], "unrecognized arguments: --speed 9"),
-        (["train", "dcgan", "--steps", "0"], "--steps: expected a whole number of at least 1"),
+        (["train", "dcgan", "--steps", "0"], "--steps: expected a whole number of 1 to"),
         (["train", "dcgan", "--steps", "many"], "--steps: expected a whole number"),
         (["train", "dcgan", "--steps", "1", "--epochs", "1"], "not allowed with argument"),
         (["train", "dcgan", "--seed", "-1"], "--seed"),
         (["train", "dcgan", "--set", "lr"], "--set expects NAME=VALUE, got 'lr'"),
         (["train", "dcgan", "--set", "speed=1"], "no setting 'speed'; it has: latent, lr"),
-        (["train", "dcgan", "--data", "cats"], "expected one of glyphs, mnist"),
+        (["train", "dcgan", "--data", "cats"], "--data: expected one of glyphs, mnist"),
         (["train", "dcgan", "--data", "mnist"], "--data-dir"),
         (["train", "dcgan", "--data", "mnist", "--data-dir", "/nowhere"], "/nowhere"),
-        (["train", "dcgan", "--batch-size", "30000"], "at most the 20000 images"),
+        (["train", "dcgan", "--data-dir", "/nowhere"], "give --data mnist"),
+        (["train", "dcgan", "--out", ""], "--out: expected a path"),
+        (["train", "dcgan", "--st", "5"], "unrecognized arguments: --st"),
+        (["train", "dcgan", "--set", "latent=99999999999"], "latent must be positive and at most"),
+        (["train", "dcgan", "--set", "real_targets=nan,nan"], "real_targets"),
+        (["show", "dcgan", "--channels", "999999999"], "not enough memory"),
+        (["train", "dcgan", "--batch-size", "30000"], "--batch-size: expected at most the 20000"),
         (["train", "dcgan", "--batch-size", "30000", "--epochs", "1"], "only 20000 images"),
         (["train", "dcgan", "--image-size", "30"], "got 30×30"),
         (["train", "dcgan", "--device", "tpu"], "invalid choice: 'tpu'"),
         (["train", "--resume", "/nowhere"], "/nowhere: there is no such run folder"),
         (["sample", "/nowhere"], "/nowhere: there is no such run folder"),
-        (["sample", "/nowhere", "-n", "0"], "-n: expected a whole number of at least 1"),
+        (["sample", "/nowhere", "-n", "0"], "-n: expected a whole number of 1 to"),
         (["sample", "/nowhere", "--out", "a.jpg"], "ending in .png or .npz, got a.jpg"),
         (["show", "nothing"], "unknown recipe 'nothing'"),
     ],
@@ -79,7 +90,7 @@ def test_no_gpu_is_one_line_with_what_to_install(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("minigan.cuda.is_available", lambda: False)
     _, err = call(capsys, "train", "dcgan", "--device", "cuda", code=2)
     assert "no usable GPU" in err and 'pip install "minigan[cuda13x]"' in err
-    assert runs.choose_device("auto") == "cpu"
+    assert choose_device("auto") == "cpu"
 
 
 def test_an_unwritable_place_is_one_line(capsys, tmp_path):
@@ -117,7 +128,7 @@ def test_samples_as_npz_and_png(capsys, folder, tmp_path):
     assert images.shape == (70, 1, 28, 28) and images.dtype == np.float32
     assert np.abs(images).max() <= 1
     call(capsys, "sample", folder, "-n", 5, "--seed", 1, "--out", tmp_path / "b.npz")
-    np.testing.assert_allclose(read_npz(tmp_path / "b.npz")["images"], images[:5], atol=1e-5)
+    assert np.array_equal(read_npz(tmp_path / "b.npz")["images"], images[:5])
     call(capsys, "sample", folder, "-n", 5, "--seed", 2, "--out", tmp_path / "c.npz")
     assert not np.allclose(read_npz(tmp_path / "c.npz")["images"], images[:5], atol=1e-2)
     call(capsys, "sample", folder, "-n", 5, "--out", tmp_path / "new" / "d.png")
@@ -135,13 +146,13 @@ def test_samples_are_not_overwritten_unless_asked(capsys, folder, tmp_path):
 
 def test_epochs_are_turned_into_steps(capsys, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(cli, "_watch", lambda run, runs: seen.append(run.config.steps) or 0)
+    monkeypatch.setattr(training, "_watch", lambda run: seen.append(run.config.steps) or 0)
     call(capsys, "train", "dcgan", "--epochs", 2, "--batch-size", 300, "--out", tmp_path / "r")
     assert seen == [2 * (20000 // 300)]
 
 
 def test_clipped_targets_are_said(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "_watch", lambda run, runs: 0)
+    monkeypatch.setattr(training, "_watch", lambda run: 0)
     _, err = call(
         capsys, "train", "dcgan", "--set", "real_targets=0.5,1.5", "--out", tmp_path / "r"
     )
@@ -172,3 +183,30 @@ def test_help_exits_0(capsys, arguments):
         cli.main(arguments)
     assert end.value.code == 0
     assert "minigan" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["checkpoint.npz", "losses.png"])
+def test_the_files_of_a_run_are_never_sampled_over(capsys, folder, name):
+    before = (folder / name).read_bytes()
+    _, err = call(capsys, "sample", folder, "--out", folder / name, "--force", code=2)
+    assert "is a part of the run itself" in err
+    assert (folder / name).read_bytes() == before
+
+
+def test_a_terminal_without_greek_letters_is_no_error(tmp_path):
+    for arguments in (["show", "dcgan"], ["train", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "minigan", *arguments],
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_training_outlives_a_terminal_that_is_gone(tmp_path):
+    command = f"{sys.executable} -m minigan train dcgan --steps 3 --batch-size 4 --image-size 8"
+    done = subprocess.run(f"{command} --out run 2>&-", shell=True, cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "run" / "checkpoint.npz").exists()

@@ -15,9 +15,22 @@ import pytest
 from PIL import Image
 
 from minigan import run as runs
+from minigan.config import RunError, read_config
+from minigan.record import read_rows
 from minigan.serialize import read_npz
 
-TINY = ["--steps", "24", "--batch-size", "4", "--sample-every", "8", "--checkpoint-every", "5"]
+TINY = [
+    "--image-size",
+    "8",
+    "--steps",
+    "60",
+    "--batch-size",
+    "4",
+    "--sample-every",
+    "8",
+    "--checkpoint-every",
+    "5",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -68,7 +81,7 @@ def test_the_run_folder_is_complete(finished):
         "checkpoint.npz",
         "losses.png",
         "metrics.csv",
-        *(f"samples/step-{n:06d}.png" for n in (0, 8, 16, 24)),
+        *(f"samples/step-{n:06d}.png" for n in (*range(0, 57, 8), 60)),
     }
     config = json.loads((finished / "config.json").read_text())
     assert config["recipe"] == "dcgan" and config["seed"] == 3 and config["batch_size"] == 4
@@ -76,16 +89,16 @@ def test_the_run_folder_is_complete(finished):
     assert {"minigan", "python", "numpy"} <= set(config["versions"])
     with open(finished / "metrics.csv") as file:
         rows = list(csv.DictReader(file))
-    assert [int(r["step"]) for r in rows] == list(range(1, 25))
+    assert [int(r["step"]) for r in rows] == list(range(1, 61))
     assert {"d_loss", "g_loss", "d_real", "d_fake"} <= set(rows[0])
     assert all(0 < float(r["d_real"]) < 1 for r in rows)
     with Image.open(finished / "animation.gif") as film:
-        assert film.n_frames == 4
+        assert film.n_frames == 9
 
 
 def test_a_repetition_gives_the_same_bytes(finished, tmp_path):
     """config.json holds all that is needed: the run made from it equals the first."""
-    config = runs.read_config(finished)
+    config = read_config(finished)
     again = runs.Run.create(tmp_path / "again", config)
     assert again.train()
     assert contents(tmp_path / "again") == contents(finished)
@@ -122,7 +135,7 @@ def test_killed_anywhere_it_resumes_to_the_same_bytes(finished, tmp_path):
 
 @pytest.mark.parametrize("cut", ["nothing", "rows after the checkpoint", "half a row"])
 def test_resuming_drops_what_the_checkpoint_does_not_count(finished, tmp_path, cut):
-    config = runs.read_config(finished)
+    config = read_config(finished)
     folder = tmp_path / "cut"
     run = runs.Run.create(folder, config)
     run.train(stopped=lambda: run.trainer.step == 10)
@@ -130,6 +143,7 @@ def test_resuming_drops_what_the_checkpoint_does_not_count(finished, tmp_path, c
         with open(folder / "metrics.csv", "a") as file:
             file.write("11,0.5,0.5,0.5,0.5\r\n12,0.5" if "half" in cut else "11,9,9,9,9\r\n")
         (folder / "samples" / "step-000016.png").write_bytes(b"half a picture")
+    run.close()
     run = runs.Run.open(folder)
     assert run.trainer.step == 10
     assert run.train()
@@ -146,8 +160,8 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(finished, tmp_path):
     assert process.returncode == 130, err
     assert f"minigan train --resume {folder}" in out
     assert "Traceback" not in err
-    steps = len(runs.read_metrics(folder))
-    assert 8 <= steps < 24
+    steps = len((folder / "metrics.csv").read_text().splitlines()) - 1
+    assert 8 <= steps < 60
     state = json.loads(read_npz(folder / "checkpoint.npz")["state.json"].tobytes())
     assert state["step"] == steps
     minigan_command("train", "dcgan", "--resume", folder)
@@ -155,41 +169,46 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(finished, tmp_path):
 
 
 def test_more_steps_go_on_from_the_end(finished, tmp_path):
-    config = runs.read_config(finished)
+    config = read_config(finished)
     folder = tmp_path / "longer"
     first = runs.Run.create(folder, config)
     first.train(stopped=lambda: first.trainer.step == 16)
-    longer = runs.Run.open(folder, steps=32)
+    first.close()
+    longer = runs.Run.open(folder, steps=70)
     longer.train()
-    assert [int(r["step"]) for r in runs.read_metrics(folder)] == list(range(1, 33))
-    assert runs.read_config(folder).steps == 32
-    assert runs.read_metrics(folder)[:24] == runs.read_metrics(finished)
-    with pytest.raises(runs.RunError, match="already at step 32"):
+    rows = read_rows(folder / "metrics.csv", 70)
+    assert [r["step"] for r in rows] == list(range(1, 71))
+    assert read_config(folder).steps == 70
+    assert rows[:60] == read_rows(finished / "metrics.csv", 60)
+    longer.close()
+    with pytest.raises(RunError, match="already at step 70"):
         runs.Run.open(folder, steps=20)
 
 
 def test_nothing_existing_is_overwritten_unless_asked(finished, tmp_path):
-    config = runs.read_config(finished)
+    config = read_config(finished)
     before = contents(finished)
-    with pytest.raises(runs.RunError, match="is not empty"):
+    with pytest.raises(RunError, match="is not empty"):
         runs.Run.create(finished, config)
     assert contents(finished) == before
     diary = tmp_path / "mine"
     diary.mkdir()
     (diary / "diary.txt").write_text("dear diary")
-    with pytest.raises(runs.RunError, match="is not empty"):
+    with pytest.raises(RunError, match="is not empty"):
         runs.Run.create(diary, config)
-    with pytest.raises(runs.RunError, match="holds no run"):
+    with pytest.raises(RunError, match="replaces runs only"):
         runs.Run.create(diary, config, force=True)
-    with pytest.raises(runs.RunError, match="is a file"):
+    with pytest.raises(RunError, match="is a file"):
         runs.Run.create(diary / "diary.txt", config, force=True)
     assert (diary / "diary.txt").read_text() == "dear diary"
     old = tmp_path / "old"
-    runs.Run.create(old, config).train(stopped=lambda: True)
+    first = runs.Run.create(old, config)
+    first.train(stopped=lambda: True)
+    first.close()
     (old / "notes.txt").write_text("kept")
     runs.Run.create(old, config, force=True)
     assert (old / "notes.txt").read_text() == "kept"
-    assert runs.read_metrics(old) == []
+    assert read_rows(old / "metrics.csv", 0) == []
 
 
 def test_a_wrong_option_leaves_the_old_run_alone_even_with_force(finished, tmp_path):
@@ -211,21 +230,22 @@ def test_a_non_finite_loss_keeps_the_last_good_checkpoint(tmp_path):
 
 
 def test_damaged_runs_are_named(finished, tmp_path):
-    config = runs.read_config(finished)
-    with pytest.raises(runs.RunError, match="no such run folder"):
+    config = read_config(finished)
+    with pytest.raises(RunError, match="no such run folder"):
         runs.Run.open(tmp_path / "nowhere")
-    with pytest.raises(runs.RunError, match="it has no config"):
+    with pytest.raises(RunError, match="it has no config"):
         runs.Run.open(tmp_path)
     folder = tmp_path / "broken"
     run = runs.Run.create(folder, config)
     run.train(stopped=lambda: run.trainer.step == 5)
+    run.close()
     checkpoint = (folder / "checkpoint.npz").read_bytes()
     (folder / "checkpoint.npz").write_bytes(checkpoint[: len(checkpoint) // 2])
     for command in (["train", "--resume", folder], ["sample", folder]):
         _, err = minigan_command(*command, code=2)
         assert err.startswith("minigan: error: ") and "checkpoint.npz" in err
     (folder / "config.json").write_text('{"recipe": "dcgan"}')
-    with pytest.raises(runs.RunError, match="is damaged"):
+    with pytest.raises(RunError, match="is damaged"):
         runs.Run.open(folder)
 
 
@@ -236,6 +256,93 @@ def test_pictures_come_at_round_steps(steps, every):
 
 def test_the_next_free_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert runs.free_folder("a") == Path("runs/a-1")
-    Path("runs/a-1").mkdir(parents=True)
-    assert runs.free_folder("a") == Path("runs/a-2")
+    assert runs._free_folder("a") == Path("runs/a-1")
+    assert runs._free_folder("a") == Path("runs/a-2")
+
+
+def test_force_spares_folders_that_hold_no_run_and_files_that_are_not_ours(finished, tmp_path):
+    config = read_config(finished)
+    foreign = tmp_path / "foreign"
+    (foreign / "samples").mkdir(parents=True)
+    (foreign / "samples" / "thesis.txt").write_text("years of work")
+    (foreign / "config.json").write_text('{"a": 1}')
+    with pytest.raises(RunError, match="replaces runs only"):
+        runs.Run.create(foreign, config, force=True)
+    assert (foreign / "config.json").read_text() == '{"a": 1}'
+    old = runs.Run.create(tmp_path / "old", config)
+    old.close()
+    (old.folder / "samples" / "thesis.txt").write_text("years of work")
+    (old.folder / ".mine.tmp").write_text("mine")
+    runs.Run.create(old.folder, config, force=True).close()
+    runs.Run.open(old.folder).close()
+    assert (old.folder / "samples" / "thesis.txt").read_text() == "years of work"
+    assert (old.folder / ".mine.tmp").exists()
+
+
+def test_two_trainings_in_one_folder_are_refused(finished, tmp_path):
+    config = read_config(finished)
+    first = runs.Run.create(tmp_path / "busy", config)
+    with pytest.raises(RunError, match="another process is training in it"):
+        runs.Run.open(first.folder)
+    with pytest.raises(RunError, match="another process is training in it"):
+        runs.Run.create(first.folder, config)
+    first.close()
+    runs.Run.open(first.folder).close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda f: (f / "checkpoint.npz").unlink(), "checkpoint.npz: is missing"),
+        (lambda f: (f / "metrics.csv").unlink(), "are not all there .complete up to step 0"),
+        (lambda f: (f / "metrics.csv").write_bytes(b"\xff\xfe\x00"), "up to step 0"),
+        (lambda f: (f / "metrics.csv").write_text("a,b\n1,2\n"), "up to step 0"),
+    ],
+)
+def test_a_run_with_a_gap_does_not_go_on_silently(finished, tmp_path, damage, said):
+    run = runs.Run.create(tmp_path / "gap", read_config(finished))
+    run.train(stopped=lambda: run.trainer.step == 5)
+    run.close()
+    damage(run.folder)
+    with pytest.raises(RunError, match=said):
+        runs.Run.open(run.folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("settings", None),
+        ("settings", [1]),
+        ("steps", "x"),
+        ("steps", 7.5),
+        ("steps", True),
+        ("seed", -1),
+        ("device", "tpu"),
+        ("sample_every", 0),
+        ("data_dir", 3),
+        ("surprise", 1),
+    ],
+)
+def test_a_config_with_a_wrong_entry_is_named(finished, tmp_path, name, value):
+    values = json.loads((finished / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**values, name: value}))
+    with pytest.raises(RunError, match=f"config.json: is damaged .*{name}"):
+        read_config(tmp_path)
+
+
+def test_a_damaged_or_foreign_picture_does_not_spoil_the_film(finished, tmp_path):
+    run = runs.Run.create(tmp_path / "film", read_config(finished))
+    run.train(stopped=lambda: run.trainer.step == 16)
+    (run.folder / "samples" / "step-best.png").write_text("mine")
+    (run.folder / "samples" / "step-000008.png").write_bytes(b"\x89PNG, cut")
+    run.save_pictures()
+    with Image.open(run.folder / "animation.gif") as film:
+        assert film.n_frames == 2
+
+
+def test_the_curves_are_drawn_when_a_loss_explodes(tmp_path):
+    folder = tmp_path / "nan"
+    minigan_command(
+        "train", "dcgan", *TINY, "--set", "lr=1e30", "--out", folder, code=2
+    )  # fmt: skip
+    assert (folder / "losses.png").exists()

@@ -170,6 +170,7 @@ def test_deepcopy_copies_leaves_with_their_gradients():
         y.add_(1), y.grad.zero_()
     assert x.tolist() == [1, 2] and x.grad.tolist() == [2, 4]
     assert not copy.deepcopy(tensor([1.0])).requires_grad
+    assert not copy.deepcopy(y.requires_grad_(False)).requires_grad
     parameter = minigan.nn.Parameter(tensor([1.0]))
     assert type(copy.deepcopy(parameter)) is minigan.nn.Parameter
     with pytest.raises(RuntimeError, match="deepcopy: only leaf tensors can be copied"):

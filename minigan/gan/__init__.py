@@ -1,7 +1,7 @@
 """GANs as data: a Recipe says what a system is, one Trainer runs them all."""
 
-from .recipe import ImageShape, Networks, Recipe, SettingError
 from .recipes import recipe, recipe_names
+from .schema import ImageShape, Networks, Recipe, SettingError
 from .trainer import NonFiniteLoss, Trainer
 
 __all__ = [

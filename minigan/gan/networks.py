@@ -7,7 +7,7 @@ from itertools import pairwise
 from .. import nn
 from ..array import Generator
 from ..nn import init
-from .recipe import ImageShape, SettingError
+from .schema import ImageShape, SettingError
 
 
 def dcgan_init(module: nn.Module, generator: Generator) -> None:

@@ -11,7 +11,9 @@ from .._tensor import Tensor
 from ..array import Generator
 from ..autograd import no_grad
 from ..nn import Module
-from .recipe import ImageShape, Networks, Recipe
+from ..ops.creation import zeros
+from ..ops.shape import cat
+from .schema import ImageShape, Networks, Recipe
 
 BATCH = 64
 
@@ -26,11 +28,15 @@ def generate(generator: Module, latents: Tensor, device: str = "cpu") -> np.ndar
     was_training = generator.training
     generator.eval()
     try:
-        parts = [latents[i : i + BATCH] for i in range(0, max(len(latents), 1), BATCH)]
+        # Always full batches: the last bits of a matrix product depend on its size.
+        count = len(latents)
+        padding = zeros(-count % BATCH, latents.shape[1], dtype=latents.dtype)
+        whole = cat([latents, padding])
+        parts = [whole[i : i + BATCH] for i in range(0, len(whole), BATCH)]
         images = [generator(z.to(device=device)).cpu().numpy() for z in parts]
     finally:
         generator.train(was_training)
-    return np.concatenate(images)
+    return np.concatenate(images)[:count]
 
 
 def restore(

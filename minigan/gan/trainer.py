@@ -26,8 +26,8 @@ from ..autograd import no_grad
 from ..data import Batches, ImageData
 from ..nn import Module
 from ..ops.creation import randn
-from .recipe import ImageShape, Recipe
 from .sampling import below, generate
+from .schema import ImageShape, Recipe
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -35,7 +35,10 @@ class NonFiniteLoss(ArithmeticError):
 
 
 def stream(seed: int, purpose: str) -> int:
-    """A seed for one purpose, so that no two random streams of a run are the same numbers."""
+    """A seed for one purpose, so that no two random streams of a run are the same numbers.
+
+    63 bits, mixed from the run's seed and the purpose's name.
+    """
     words = np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]).generate_state(2)
     return int(words[0]) << 31 ^ int(words[1])
 

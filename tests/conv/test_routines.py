@@ -115,6 +115,16 @@ def test_the_size_of_chunks_does_not_matter(case, chunk_bytes):
         assert_array_equal(got, expected)
 
 
+def test_chunks_fill_the_cache_and_cover_the_batch(monkeypatch):
+    """As many images as fit, at least one, the rest in the last chunk."""
+    monkeypatch.setattr(cpu, "CHUNK_BYTES", 1000)
+    for size, lengths in ((300, [3, 3, 1]), (1000, [1] * 7), (5000, [1] * 7), (1, [7]), (0, [7])):
+        chunks = cpu._chunks(7, size)
+        assert [c.stop - c.start for c in chunks] == lengths
+        assert np.concatenate([np.arange(7)[c] for c in chunks]).tolist() == list(range(7))
+    assert cpu._chunks(0, 10) == []
+
+
 @settings(max_examples=250)
 @given(convolutions(max_batch=1, min_batch=1, max_channels=2))
 def test_window_views_stay_inside_their_buffers(case):
@@ -155,6 +165,17 @@ def test_rows_that_no_filter_reaches_get_a_zero_gradient(backend):
     image = backend.dgrad(g, np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)))
     reached = np.array([1, 1, 0, 1, 1, 0])
     assert_array_equal(image[0, 0], np.outer(reached, reached))
+
+
+@BACKENDS
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_an_image_that_no_filter_reaches_counts_for_nothing(backend, size):
+    """Padding before the image, and a stride that jumps over all of it."""
+    g = Geometry(size, size, 1, 1, (7, 7), (2, 0, 3, 0))
+    ones = np.ones((1, 1, size, size))
+    found = triple(backend, g, ones, np.ones((1, 1, 1, 1)), np.ones((1, 1, 1, 1)))
+    assert_array_equal(np.concatenate([v.ravel() for v in found]), np.zeros(size * size + 2))
+    assert_array_equal(cpu._dgrad_col2im(g, ones[:, :, :1, :1], ones[:, :, :1, :1]), 0 * ones)
 
 
 @BACKENDS

@@ -134,3 +134,25 @@ def test_every_listed_recipe_exists_and_unknown_ones_are_named():
         assert recipe(name).name == name
     with pytest.raises(SettingError, match="unknown recipe 'pix3pix'; there are: dcgan"):
         recipe("pix3pix")
+
+
+@pytest.mark.parametrize(
+    ("values", "d"),
+    [
+        ({}, 0.5),
+        ({"real_targets": "0.9,0.9"}, 0.45),
+        ({"real_targets": "0.7,1"}, 0.425),
+        ({"real_targets": "0.5,1.5"}, 0.4375),  # U(0.5, 1.5) clipped at 1 has the mean 0.875
+        ({"real_targets": "0.9,0.9", "fake_targets": "0.1,0.1", "flip": "0.1"}, 0.5),
+    ],
+)
+@pytest.mark.parametrize("kind", ["non-saturating", "saturating"])
+def test_equilibrium_lines_are_the_losses_of_the_best_undecided_critic(dcgan, values, d, kind):
+    """At D = d everywhere, d minimises the expected critic loss: its value is the line."""
+    settings = dcgan.configure({**values, "generator_loss": kind})
+    lines = dcgan.lines(settings)
+    assert lines["d_real"][0] == pytest.approx(d)
+    entropy = -2 * (d * np.log(d) + (1 - d) * np.log(1 - d))
+    assert lines["d_loss"][0] == pytest.approx(entropy)
+    generator = np.log(1 - d) if kind == "saturating" else -np.log(d)
+    assert lines["g_loss"][0] == pytest.approx(generator)

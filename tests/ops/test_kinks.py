@@ -178,6 +178,13 @@ def test_a_number_is_compared_in_the_precision_of_the_tensor():
     assert (tensor([0.1]) == np.float64(0.1)).item()
 
 
+def test_complex_numbers_are_compared_by_their_real_parts():
+    """A complex step must take the branch of the real point that it starts from."""
+    x = tensor([1 + 1e-30j, -1 - 1e-30j, 0 + 1e-30j])
+    assert (x == tensor([1.0, -1.0, 0.0])).all()
+    assert (x > 0).tolist() == [True, False, False] and (x >= 0).tolist() == [True, False, True]
+
+
 def test_equality_with_something_else_is_identity_as_for_any_object():
     x = minigan.ones(2)
     assert (x == None) is False and (x != None) is True  # noqa: E711

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from ..recipe import Recipe, SettingError
+from ..schema import Recipe, SettingError
 
 _names = ("dcgan",)
 

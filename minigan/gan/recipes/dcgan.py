@@ -22,7 +22,7 @@ from ...ops.elementwise import where
 from ...optim import Adam
 from .. import objectives
 from ..networks import dcgan_critic, dcgan_generator, dcgan_init
-from ..recipe import ImageShape, Losses, Networks, Recipe, SettingError
+from ..schema import ImageShape, Losses, Networks, Recipe, SettingError
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,11 @@ class Settings:
     ema: float = 0.0  # decay of the generator's moving average (0: none)
 
     def __post_init__(self):
-        for name in ("latent", "n_critic", "lr"):
-            if not 0 < getattr(self, name) < inf:
-                raise SettingError(f"dcgan: setting {name} must be positive and finite")
+        for name, most in (("latent", 2**16), ("n_critic", 2**16), ("lr", inf)):
+            value = getattr(self, name)
+            if not 0 < value <= most or value == inf:
+                limit = "finite" if most == inf else f"at most {most}"
+                raise SettingError(f"dcgan: setting {name} must be positive and {limit}")
         for name in ("beta1", "beta2", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"dcgan: setting {name} must lie in [0, 1)")
@@ -52,7 +54,7 @@ class Settings:
             raise SettingError("dcgan: setting flip is a share between 0 and 0.5")
         for name in ("real_targets", "fake_targets"):
             low, high = getattr(self, name)
-            if low > high:
+            if not -inf < low <= high < inf:
                 raise SettingError(f"dcgan: setting {name} expects low,high with low ≤ high")
 
     def warnings(self) -> list[str]:
@@ -122,12 +124,32 @@ def optimizers(settings: Settings, nets: Networks) -> tuple[Adam, Adam]:
 
 
 def lines(settings: Settings) -> dict[str, tuple[float, str]]:
-    """D = ½ everywhere."""
+    """Where real and fake are one distribution: D is half the sum of the targets' means."""
+    d = (_mean(settings.real_targets) + _mean(settings.fake_targets)) / 2
     saturating = settings.generator_loss == "saturating"
+    if d == 0.5:
+        g = (-log(2), "−ln 2") if saturating else (log(2), "ln 2")
+        return {"d_loss": (2 * log(2), "2 ln 2"), "g_loss": g, "d_real": (0.5, "1/2")}
+    if not 0 < d < 1:
+        return {}
+    d_loss = -2 * (d * log(d) + (1 - d) * log(1 - d))
+    g_loss = log(1 - d) if saturating else -log(d)
     return {
-        "d_loss": (2 * log(2), "2 ln 2"),
-        "g_loss": (-log(2), "−ln 2") if saturating else (log(2), "ln 2"),
+        "d_loss": (d_loss, f"{d_loss:.3f}"),
+        "g_loss": (g_loss, f"{g_loss:.3f}"),
+        "d_real": (d, f"{d:.3g}"),
     }
+
+
+def _mean(bounds: tuple[float, float]) -> float:
+    """The mean of U(bounds) clipped to [0, 1]."""
+    low, high = bounds
+    if low == high:
+        return min(max(low, 0.0), 1.0)
+    a, b = min(max(low, 0.0), 1.0), min(max(high, 0.0), 1.0)
+    inside = (b * b - a * a) / 2  # the part of the interval between 0 and 1 ...
+    above = max(high, 1.0) - max(low, 1.0)  # ... and what is clipped down to 1
+    return (inside + above) / (high - low)
 
 
 RECIPE = Recipe(

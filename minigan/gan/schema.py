@@ -54,7 +54,8 @@ class Recipe:
         name: as the command line spells it.
         summary: one line for ``minigan list``.
         source: the paper.
-        settings: the dataclass of its settings.
+        settings: the dataclass of its settings; it has at least ``n_critic`` and ``ema``, and a
+            method ``warnings()`` that gives a list of sentences.
         networks: (settings, image shape, generator of random numbers) → Networks.
         critic_loss: (settings, critic, real, fake, rng) → Losses; ``fake`` has no history.
         generator_loss: (settings, critic, fake, rng) → Losses.

@@ -1,0 +1,110 @@
+"""What a run was asked to do, completely, as ``config.json`` holds it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import __version__, cuda
+from .serialize import write_json
+
+
+class RunError(ValueError):
+    """A run folder or an option of a run is not what it should be; one clear line."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A run is a function of this, the data and the versions."""
+
+    recipe: str
+    settings: dict[str, Any]
+    data: str
+    data_dir: str | None
+    image_size: int | None
+    steps: int
+    batch_size: int
+    seed: int
+    device: str
+    sample_every: int
+    checkpoint_every: int
+    versions: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self):
+        least = {"steps": 1, "batch_size": 1, "seed": 0, "sample_every": 1, "checkpoint_every": 1}
+        if self.image_size is not None:
+            least["image_size"] = 1
+        for name, low in least.items():
+            value = getattr(self, name)
+            if type(value) is not int or value < low:
+                raise RunError(f"{name} expects a whole number of at least {low}, got {value!r}")
+        for name in ("recipe", "data", "device"):
+            if not isinstance(getattr(self, name), str):
+                raise RunError(f"{name} expects a text, got {getattr(self, name)!r}")
+        if self.data_dir is not None and not isinstance(self.data_dir, str):
+            raise RunError(f"data_dir expects a path, got {self.data_dir!r}")
+        if self.device not in ("cpu", "cuda"):
+            raise RunError(f'device expects "cpu" or "cuda", got {self.device!r}')
+        if not isinstance(self.settings, dict):
+            raise RunError(f"settings expects names with values, got {self.settings!r}")
+
+    def write(self, folder: Path) -> None:
+        """Save as ``config.json``, with the versions of now."""
+        write_json(folder / "config.json", {**asdict(self), "versions": versions()})
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration of the run in ``folder``.
+
+    Raises:
+        RunError: there is no folder, no run in it, or its config.json is damaged.
+    """
+    path = folder / "config.json"
+    if not folder.is_dir():
+        raise RunError(f"{folder}: there is no such run folder")
+    if not path.is_file():
+        raise RunError(f"{folder}: is not a run folder (it has no config.json)")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("it is no object")
+        known = set(Config.__dataclass_fields__)
+        if missing := sorted(known - set(values) - {"versions"}):
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"it has unknown entries {', '.join(unknown)}")
+        return Config(**values)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RunError(f"{path}: is damaged ({error})") from error
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run's numbers depend on."""
+    import scipy
+
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {
+        "minigan": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "blas": f"{blas.get('name')} {blas.get('version')}",
+        "platform": platform.platform(),
+    }
+
+
+def choose_device(device: str) -> str:
+    """The device that ``device`` names: "auto" is the GPU where there is one, else the CPU."""
+    if device == "auto":
+        return "cuda" if cuda.is_available() else "cpu"
+    if device == "cuda" and not cuda.is_available():
+        raise RunError(
+            "--device cuda: no usable GPU (needs an NVIDIA GPU with its driver, and CuPy: "
+            'pip install "minigan[cuda13x]" or "minigan[cuda12x]"); use --device cpu or auto'
+        )
+    return device

@@ -1,0 +1,202 @@
+"""The command ``minigan train``: begin a run or go on with one, and watch it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+class Usage(ValueError):
+    """What was typed cannot be understood."""
+
+
+def say(text: str) -> None:
+    """A line on stderr, if there is one."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(text, file=sys.stderr)
+
+
+def settings_from(pairs: Sequence[str]) -> dict[str, str]:
+    values = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise Usage(f"--set expects NAME=VALUE, got {pair!r}")
+        values[name.strip()] = value.strip()
+    return values
+
+
+def train(arguments: argparse.Namespace) -> int:
+    if arguments.resume is not None:
+        run = _resume(arguments)
+    elif arguments.recipe is None:
+        raise Usage("train expects a RECIPE (see: minigan list) or --resume DIR")
+    else:
+        run = _begin(arguments)
+    if arguments.device in (None, "auto") and run.config.device == "cpu":
+        say("computing on the CPU (no usable GPU)")
+    for warning in run.settings.warnings():
+        say(f"minigan: warning: {warning}")
+    try:
+        return _watch(run)
+    finally:
+        run.close()
+
+
+def _begin(arguments: argparse.Namespace) -> Run:
+    from . import data
+    from .config import Config, RunError, choose_device
+    from .gan import recipe
+    from .run import Run, default_every
+
+    chosen = recipe(arguments.recipe)
+    settings = chosen.configure(settings_from(arguments.set))
+    name, folder = arguments.data or "glyphs", arguments.data_dir
+    if folder is not None and name == "glyphs":
+        raise Usage("--data-dir is for data sets that have files; give --data mnist with it")
+    batch = arguments.batch_size or chosen.batch_size
+    steps = arguments.steps or chosen.steps
+    if arguments.epochs is not None:
+        images = len(data.load(name, data_dir=folder, image_size=arguments.image_size))
+        if batch > images:
+            raise RunError(f"--batch-size {batch}: {name} has only {images} images")
+        steps = arguments.epochs * (images // batch)
+    config = Config(
+        recipe=chosen.name,
+        settings=asdict(settings),
+        data=name,
+        data_dir=None if folder is None else str(folder.resolve()),
+        image_size=arguments.image_size,
+        steps=steps,
+        batch_size=batch,
+        seed=arguments.seed or 0,
+        device=choose_device(arguments.device or "auto"),
+        sample_every=arguments.sample_every or default_every(steps),
+        checkpoint_every=arguments.checkpoint_every or 250,
+    )
+    return Run.create(arguments.out, config, arguments.force)
+
+
+def _resume(arguments: argparse.Namespace) -> Run:
+    from .config import choose_device, read_config, versions
+    from .run import Run
+
+    fixed = ("data", "image_size", "batch_size", "seed", "out", "sample_every", "checkpoint_every")
+    for name in fixed:
+        if getattr(arguments, name) is not None:
+            raise Usage(
+                f"--{name.replace('_', '-')} cannot be changed when resuming; a resumed run takes "
+                "its configuration from its folder"
+            )
+    if arguments.set or arguments.epochs is not None or arguments.force:
+        raise Usage("--resume goes with --steps, --device and --data-dir only")
+    folder = arguments.resume
+    config = read_config(folder)
+    if arguments.recipe not in (None, config.recipe):
+        raise Usage(f"{folder} holds a run of {config.recipe}, not of {arguments.recipe}")
+    changes: dict[str, Any] = {}
+    if arguments.steps is not None:
+        changes["steps"] = arguments.steps
+    if arguments.device is not None:
+        changes["device"] = choose_device(arguments.device)
+    if arguments.data_dir is not None:
+        changes["data_dir"] = str(arguments.data_dir.resolve())
+    now = versions()
+    changed = [k for k, v in config.versions.items() if k in now and now[k] != v]
+    run = Run.open(folder, **changes)
+    if changed:
+        say(
+            f"minigan: warning: {', '.join(changed)} differ from when the run began, so the rest "
+            "may differ in the last digits from a run that never stopped"
+        )
+    return run
+
+
+class _Bar:
+    """A progress bar that training outlives: where stderr is gone, it falls silent."""
+
+    def __init__(self, run: Run):
+        from tqdm import tqdm
+
+        self.run, self.begin, self.first = run, time.perf_counter(), run.trainer.step
+        interactive = sys.stderr is not None and sys.stderr.isatty()
+        self.bar: Any = None
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            self.bar = tqdm(
+                total=run.config.steps,
+                initial=self.first,
+                desc=run.recipe.name,
+                mininterval=0.2 if interactive else 10,
+                dynamic_ncols=interactive,
+                bar_format="{desc} {n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}",
+            )
+
+    def show(self, row: dict[str, float]) -> None:
+        """One more step."""
+        if self.bar is None:
+            return
+        done = self.run.trainer.step - self.first
+        speed = done * self.run.config.batch_size / (time.perf_counter() - self.begin)
+        try:
+            self.bar.set_postfix_str(
+                f"D {row['d_loss']:.3f}, G {row['g_loss']:.3f}, {speed:.0f} images/s",
+                refresh=False,
+            )
+            self.bar.update(1)
+        except (OSError, ValueError):
+            self.bar = None
+
+    def close(self) -> None:
+        """Leave it as it stands."""
+        with contextlib.suppress(OSError, ValueError):
+            if self.bar is not None:
+                self.bar.close()
+
+
+def _watch(run: Run) -> int:
+    """Train with a progress bar; Ctrl-C ends after the step that is under way."""
+    from .config import RunError
+    from .gan import NonFiniteLoss
+
+    interrupted = []
+
+    def on_signal(number: int, frame: Any) -> None:
+        if interrupted:  # the second time the user means it
+            raise KeyboardInterrupt
+        interrupted.append(number)
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    bar = _Bar(run)
+    try:
+        finished = run.train(bar.show, lambda: bool(interrupted))
+    except NonFiniteLoss as error:
+        raise RunError(
+            f"{error}; stopped, the last good checkpoint and the curves are in {run.folder}; start "
+            "again with another --out and a smaller learning rate (--set lr=…)"
+        ) from error
+    finally:
+        bar.close()
+        signal.signal(signal.SIGINT, before)
+    step, folder = run.trainer.step, run.folder
+    if not finished:
+        print(f"interrupted at step {step}; go on with: minigan train --resume {folder}")
+        return 130
+    if step == bar.first:
+        print(f"{folder}: already trained to step {step}; --steps N trains further")
+        return 0
+    seconds = int(time.perf_counter() - bar.begin)
+    print(f"trained {step - bar.first} steps in {seconds // 60}:{seconds % 60:02d} min")
+    print(f"  pictures  {folder}/samples/step-{step:06d}.png")
+    print(f"  film      {folder}/animation.gif")
+    print(f"  curves    {folder}/losses.png")
+    print(f"  more      minigan sample {folder} -n 100 --seed 1")
+    return 0
