@@ -202,9 +202,10 @@ def promote_dtypes(a: np.dtype, b: np.dtype) -> np.dtype:
 
 
 class Generator:
-    """A seeded source of random numbers on one device, as ``torch.Generator``.
+    """A seeded source of random numbers for one device, as ``torch.Generator``.
 
-    On the CPU it is NumPy's PCG64, on a GPU CuPy's XORWOW.
+    Numbers are drawn by NumPy's PCG64 and, for a GPU, moved there: a program draws the same
+    numbers on every device, and the state is a few plain integers.
 
     >>> g = Generator().manual_seed(3)
     >>> state = g.get_state()
@@ -215,7 +216,7 @@ class Generator:
 
     def __init__(self, device: Device | str = "cpu"):
         self.device = Device(device)
-        self._module = module_for(self.device)
+        module_for(self.device)  # is there such a device?
         self.manual_seed(0)
 
     def manual_seed(self, seed: int) -> Generator:
@@ -223,7 +224,8 @@ class Generator:
         if not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"manual_seed: expected a non-negative integer, got {seed!r}")
         self.seed = int(seed)
-        self.rng = self._module.random.default_rng(self.seed)
+        rng = np.random.default_rng(self.seed)
+        self.rng = rng if self.device.type == "cpu" else _Moved(rng, self.device)
         return self
 
     def initial_seed(self) -> int:
@@ -238,6 +240,18 @@ class Generator:
         """Continue from a state that ``get_state`` gave."""
         self.seed = int(state["seed"])
         self.rng.bit_generator.state = state["bit_generator"]
+
+
+class _Moved:
+    """A NumPy generator whose draws are moved to a device."""
+
+    def __init__(self, rng: np.random.Generator, device: Device):
+        self._rng, self._device = rng, device
+        self.bit_generator = rng.bit_generator
+
+    def __getattr__(self, name: str) -> Any:
+        draw = getattr(self._rng, name)
+        return lambda *args, **kwargs: to_device(np.asarray(draw(*args, **kwargs)), self._device)
 
 
 _generators: dict[str, Generator] = {}

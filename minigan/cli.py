@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -254,31 +255,15 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _gradcheck(arguments: argparse.Namespace) -> int:
-    import json
-
     from . import certificate
 
-    known, order = certificate.names(), arguments.order
-    if arguments.op not in (None, *known):
-        raise _Usage(f"--op: unknown operation {arguments.op!r}; there are: {', '.join(known)}")
-    entries = []
-    for entry in certificate.certify(order, arguments.op, arguments.seed):
-        if not arguments.markdown:
-            if not entries:
-                print(certificate.line(None, order))
-            print(certificate.line(entry, order), flush=True)
-        entries.append(entry)
-    if arguments.markdown:
-        print(certificate.markdown(entries, order))
-    else:
-        print(f"\n{certificate.summary(entries)}")
-    if arguments.json is not None:
-        data = certificate.as_json(entries, order, arguments.seed)
-        Path(arguments.json).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    short = [entry for entry in entries if entry.verdict != "pass"]
-    for entry in short:
-        print(f"\n{entry.name}: {entry.report}", file=sys.stderr)
-    return 1 if short else 0
+    known, name = certificate.names(), arguments.op
+    if name not in (None, *known):
+        near = get_close_matches(name, known) or [*known[:3], "…"]
+        raise Usage(f"--op: unknown operation {name!r}; there are: {', '.join(near)}")
+    return certificate.run(
+        arguments.order, name, arguments.seed, arguments.markdown, arguments.json
+    )
 
 
 def _info(arguments: argparse.Namespace) -> int:

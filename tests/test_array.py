@@ -58,3 +58,17 @@ def test_manual_seed_seeds_the_default_generator():
     g = minigan.manual_seed(3)
     assert g is minigan.default_generator() is minigan.default_generator("cpu")
     assert g.initial_seed() == 3
+
+
+def test_a_generator_of_another_device_draws_the_same_numbers_and_moves_them(monkeypatch):
+    """Its state is plain numbers too; the device is a stand-in."""
+    moved = []
+    monkeypatch.setattr(arrays, "module_for", lambda device: np)
+    monkeypatch.setattr(arrays, "to_device", lambda x, device: moved.append(str(device)) or x)
+    there, here = arrays.Generator("cuda").manual_seed(7), arrays.Generator().manual_seed(7)
+    state = json.loads(json.dumps(there.get_state()))
+    first = there.rng.standard_normal(3, dtype="float32")
+    assert np.array_equal(first, here.rng.standard_normal(3, dtype="float32"))
+    assert moved == ["cuda:0"]
+    there.set_state(state)
+    assert np.array_equal(there.rng.standard_normal(3, dtype="float32"), first)

@@ -20,16 +20,8 @@ from minigan.record import read_rows
 from minigan.serialize import read_npz
 
 TINY = [
-    "--image-size",
-    "8",
-    "--steps",
-    "60",
-    "--batch-size",
-    "4",
-    "--sample-every",
-    "8",
-    "--checkpoint-every",
-    "5",
+    *("--image-size", "8", "--batch-size", "4"),
+    *("--steps", "60", "--sample-every", "8", "--checkpoint-every", "5"),
 ]
 
 

@@ -72,6 +72,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
         raise IndexError(f"embedding: index out of range, expected 0 to {rows - 1}")
     if padding_idx is None:
         return weight[index]
+    if not -rows <= padding_idx < rows:
+        raise ValueError(f"embedding: padding_idx must lie within {rows} rows, got {padding_idx}")
     xp = array_module(weight.array)
     constant = Tensor((xp.arange(rows) == padding_idx % rows).reshape(-1, 1))
     return where(constant, weight.detach(), weight)[index]
@@ -88,17 +90,24 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """⟨x1, x2⟩/(max(‖x1‖, ε)·max(‖x2‖, ε)) along ``dim``, shapes broadcast."""
     a, b = operands("cosine_similarity", x1, x2)
-    shape = np.broadcast_shapes(a.shape, b.shape)
-    a, b = a.expand(shape), b.expand(shape)
-    sizes = clamp(norm(a, 2, dim), min=eps) * clamp(norm(b, 2, dim), min=eps)
-    return (a * b).sum(dim) / sizes
+    try:
+        shape = np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise RuntimeError(
+            f"cosine_similarity: shapes {a.shape} and {b.shape} do not broadcast"
+        ) from None
+    a, b = (
+        x / clamp(norm(x, 2, dim, keepdim=True), min=eps)
+        for x in (a.expand(shape), b.expand(shape))
+    )
+    return (a * b).sum(dim)
 
 
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, generator=None
 ) -> Tensor:
     """Whole channels of (N, C, H, W) zeroed with probability ``p``, the others over 1 - p."""
-    x = as_tensor("dropout2d", input)
+    x = as_float("dropout2d", input)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout2d: expected a probability between 0 and 1, got {p}")
     if x.ndim not in (3, 4):
@@ -109,7 +118,7 @@ def dropout2d(
         return x * 0
     rng = (generator or default_generator(x.device)).rng
     keep = rng.random((*x.shape[:-2], 1, 1), dtype="float32") >= p
-    return x * Tensor(keep.astype(x.dtype) / (1 - p))
+    return x * (Tensor(keep.astype(x.dtype)) / (1 - float(p)))
 
 
 def interpolate(
