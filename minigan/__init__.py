@@ -8,7 +8,7 @@
 tensor([ 6., 12., 18.], dtype=float32)
 """
 
-from . import autograd, cuda, nn, ops, optim, utils
+from . import autograd, cuda, debug, nn, ops, optim, utils
 from ._tensor import Tensor, tensor
 from .array import (
     Device,

@@ -24,7 +24,18 @@ _numbers = itertools.count()
 class Node:
     """One application of a Function: inputs come before outputs, also in ``number``."""
 
-    __slots__ = ("checks", "edges", "function", "grad", "number", "output", "saved", "spec")
+    __slots__ = (
+        "checks",
+        "edges",
+        "function",
+        "grad",
+        "hooks",
+        "level",
+        "number",
+        "output",
+        "saved",
+        "spec",
+    )
     requires_grad = True
 
     def __init__(self, function: Any):
@@ -35,7 +46,9 @@ class Node:
         self.checks: tuple = ()  # (version, its count when saved) of every saved value
         self.spec: Absent | None = None  # shape and dtype of the output
         self.number = next(_numbers)  # descending number is a topological order
-        self.grad: Tensor | None = None  # a leaf's accumulated gradient
+        self.grad: Tensor | None = None  # the accumulated gradient of a leaf, or a retained one
+        self.level = 0  # made in plain code: 0; in the gradient of a node of level k: k + 1
+        self.hooks: Any = None  # what to do with the gradient, see _hooks.GradientHooks
 
     def __repr__(self) -> str:
         return f"<{type(self.function).__name__}Backward>"

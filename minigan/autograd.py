@@ -5,89 +5,24 @@ in Tensors* (``vjp``).  Calling a Function records a Node.  ``grad`` visits the 
 outputs and inputs in descending order of creation, which is a topological order, and calls each
 ``vjp`` once.  Because a ``vjp`` is made of Functions, running it with recording on
 (``create_graph=True``) gives a gradient that can be differentiated again, to any order.
+
+Every call of a Function, and of its ``vjp``, can be watched: see ``op_hook``.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Sequence
-from contextlib import ContextDecorator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from . import array as arrays
+from ._hooks import Call, around, op_hook, through_hooks
+from ._mode import enable_grad, is_grad_enabled, no_grad, running, set_grad_enabled, thread
 from ._tensor import Absent, Leaf, Node, Tensor
 from .array import Array
-
-
-class _Mode(threading.local):
-    recording = True
-
-
-_mode = _Mode()
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are recorded for differentiation in this thread."""
-    return _mode.recording
-
-
-class set_grad_enabled(ContextDecorator):
-    """Turn recording on or off: at once, or for a ``with`` block or a decorated function."""
-
-    def __init__(self, mode: bool):
-        self.before, self.mode = _mode.recording, bool(mode)
-        _mode.recording = self.mode
-
-    def __call__(self, function):
-        _mode.recording = self.before  # as a decorator it acts only inside the function
-        return super().__call__(function)
-
-    def _recreate_cm(self) -> set_grad_enabled:
-        return set_grad_enabled(self.mode)
-
-    def __enter__(self) -> None:
-        _mode.recording = self.mode
-
-    def __exit__(self, *exc: object) -> None:
-        _mode.recording = self.before
-
-
-class _Recording(ContextDecorator):
-    def __init__(self):
-        self.before: list[bool] = []  # a stack: one object may be entered again inside itself
-
-    def __enter__(self) -> None:
-        self.before.append(_mode.recording)
-        _mode.recording = self.on
-
-    def __exit__(self, *exc: object) -> None:
-        _mode.recording = self.before.pop()
-
-    def _recreate_cm(self) -> _Recording:
-        return type(self)()
-
-
-class no_grad(_Recording):
-    """A ``with`` block (or decorated function) in which nothing is recorded.
-
-    >>> import minigan
-    >>> x = minigan.tensor(2.0, requires_grad=True)
-    >>> with minigan.no_grad():
-    ...     y = x * x
-    >>> y.requires_grad
-    False
-    """
-
-    on = False
-
-
-class enable_grad(_Recording):
-    """A ``with`` block in which operations are recorded, also inside ``no_grad``."""
-
-    on = True
 
 
 class Function:
@@ -115,6 +50,9 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} has no gradient")
 
     def __call__(self, *inputs: Any) -> Tensor:
+        state = thread.state
+        if state.hooks:
+            return around("op", self, self, inputs)
         output = self.forward(*[x.array if isinstance(x, Tensor) else x for x in inputs])
         if isinstance(output, np.generic):  # NumPy turns 0-d results into scalars
             output = np.asarray(output)
@@ -122,10 +60,12 @@ class Function:
         if self.is_view and arrays.array_module(output).may_share_memory(output, inputs[0].array):
             version = inputs[0].version
         result = Tensor(output, None, version)
-        if _mode.recording:
+        if state.recording:
             needs = tuple([isinstance(x, Tensor) and x.requires_grad for x in inputs])
             if True in needs:
                 result.node = self._record(needs, inputs, result)
+                if state.running is not None:
+                    result.node.level = state.running.level + 1
         return result
 
     def _record(self, needs: tuple[bool, ...], inputs: tuple, result: Tensor) -> Node:
@@ -196,7 +136,7 @@ def grad(
         if not x.requires_grad:
             raise RuntimeError(f"grad: input {i} (shape {x.shape}) does not require grad")
     seeds = _seeds("grad", outputs, grad_outputs)
-    table, reached = _walk(seeds, {x.node for x in inputs}, retain_graph, create_graph)
+    table, reached = _gradients(seeds, {x.node for x in inputs}, retain_graph, create_graph)
     results = []
     for i, x in enumerate(inputs):
         g = table.get(x.node)
@@ -226,16 +166,21 @@ def backward(
             raise RuntimeError("backward: expected inputs that require grad, at least one")
         targets = {x.node for x in inputs}
     seeds = _seeds("backward", tensors, grad_tensors)
-    table, _ = _walk(seeds, targets, retain_graph, create_graph)
+    table, _ = _gradients(seeds, targets, retain_graph, create_graph)
+    _accumulate(table, seeds, create_graph)
+
+
+def _accumulate(table: dict[Node, Tensor], seeds: dict[Node, Tensor], create_graph: bool) -> None:
+    """Add every gradient of a finished walk to its node's ``grad``."""
     taken = {id(g.array) for g in seeds.values()}  # arrays that somebody else holds already
-    with set_grad_enabled(create_graph):
-        for node, g in table.items():
+    for node, g in table.items():
+        with running(node, create_graph):
             if node.grad is not None:
                 g = node.grad + g
-            elif id(g.array) in taken or g.array.base is not None:
+            elif id(g.array) in taken or g.array.base is not None or node.hooks:
                 g = g.clone()  # a gradient of one's own: callers change it in place
-            taken.add(id(g.array))
-            node.grad = g
+        taken.add(id(g.array))
+        node.grad = g
 
 
 def _seeds(name: str, outputs: Any, grad_outputs: Any) -> dict[Node, Tensor]:
@@ -274,7 +219,7 @@ def _seeds(name: str, outputs: Any, grad_outputs: Any) -> dict[Node, Tensor]:
     return seeds
 
 
-def _walk(
+def _gradients(
     seeds: dict[Node, Tensor],
     targets: set[Node] | None,
     retain_graph: bool | None,
@@ -282,27 +227,48 @@ def _walk(
 ) -> tuple[dict[Node, Tensor], set[Node]]:
     """Gradients of the target nodes (None: of all leaves), and the nodes on the way to them."""
     keep_graph = create_graph if retain_graph is None else retain_graph
-    order, useful = _plan(seeds, targets)
-    table, results = dict(seeds), {}
-    with set_grad_enabled(create_graph):
-        for node in order:
-            g = table.pop(node, None)
-            if g is None or node not in useful:
-                continue
-            if node.function is None or (targets is not None and node in targets):
-                results[node] = g
-            needs = tuple([edge in useful for edge in node.edges])
-            if True not in needs:
-                continue
-            y, *inputs = _unpack(node)
-            gradients = node.function.vjp(needs, g, y, *inputs)
-            for edge, need, x, gradient in zip(node.edges, needs, inputs, gradients, strict=True):
-                if need and gradient is not None:
-                    gradient = _fitting(node, x, gradient)
-                    table[edge] = table[edge] + gradient if edge in table else gradient
-            if not keep_graph:
-                _free(node)
-    return results, useful
+    plan, results = _plan(seeds, targets), {}
+    with running(None, create_graph):
+        deque(_walk(seeds, targets, plan, keep_graph, results), maxlen=0)  # keeps no step alive
+    return results, plan[1]
+
+
+def _walk(
+    seeds: dict[Node, Tensor],
+    targets: set[Node] | None,
+    plan: tuple[list[Node], set[Node]],
+    keep_graph: bool,
+    results: dict[Node, Tensor],
+) -> Iterator[tuple[Node, Tensor, tuple]]:
+    """Fill ``results``, with a pause after every vjp: its node, what it was given, what it gave.
+
+    To be driven inside ``running(None, ...)``, which also undoes what a step leaves set.
+    """
+    order, useful = plan
+    table = dict(seeds)
+    for node in order:
+        g = table.pop(node, None)
+        if g is None or node not in useful:
+            continue
+        state = thread.state
+        state.running = node
+        if node.hooks:
+            g = through_hooks(node, g)
+        if node.function is None or (targets is not None and node in targets):
+            results[node] = g
+        needs = tuple([edge in useful for edge in node.edges])
+        if True not in needs:
+            continue
+        y, *inputs = _unpack(node)
+        vjp, given = node.function.vjp, (needs, g, y, *inputs)
+        gradients = around("vjp", node.function, vjp, given) if state.hooks else vjp(*given)
+        for edge, need, x, gradient in zip(node.edges, needs, inputs, gradients, strict=True):
+            if need and gradient is not None:
+                gradient = _fitting(node, x, gradient)
+                table[edge] = table[edge] + gradient if edge in table else gradient
+        if not keep_graph:
+            _free(node)
+        yield node, g, gradients
 
 
 def _fitting(node: Node, x: Any, gradient: Tensor) -> Tensor:
@@ -375,6 +341,7 @@ def _backward_method(
 Tensor.backward = _backward_method
 
 __all__ = [
+    "Call",
     "Function",
     "Leaf",
     "Node",
@@ -383,5 +350,6 @@ __all__ = [
     "grad",
     "is_grad_enabled",
     "no_grad",
+    "op_hook",
     "set_grad_enabled",
 ]
