@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import exp
+
 from ._tensor import Tensor
 from .array import array_module
 from .ops._common import as_float, as_tensor
@@ -132,7 +134,7 @@ def binary_cross_entropy(
 
 def _bounded_log(p: Tensor) -> Tensor:
     """max(ln p, -100), with gradient 0 below."""
-    tiny = 3.8e-44  # about e^-100; a denormal of float32
+    tiny = exp(-100)  # a denormal of float32
     return where(p > tiny, log(clamp(p, min=tiny)), -100.0)
 
 
@@ -149,20 +151,33 @@ def nll_loss(
         input: log-probabilities (C,), (N, C) or (N, C, …).
         target: classes (), (N,) or (N, …), integers.
         weight: (C,), of each class; "mean" divides by the targets' weights.
-        ignore_index: targets of this value count nothing.
+        ignore_index: targets of this value count nothing; "mean" of none at all is nan.
+
+    Raises:
+        IndexError: a class below 0 or beyond C - 1.
+        ValueError: another number of targets than samples.
+        RuntimeError: other shapes that do not fit, targets that are no integers.
     """
-    name = "nll_loss"
-    x, target = as_float(name, input), as_tensor(name, target)
-    if target.dtype.kind not in "iu":
+    return _nll("nll_loss", as_float("nll_loss", input), target, weight, ignore_index, reduction)
+
+
+def _nll(
+    name: str, x: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
+) -> Tensor:
+    if as_tensor(name, target).dtype.kind not in "iu":
         raise RuntimeError(f"{name}: expected integer classes as target, got {target.dtype}")
     dim = 0 if x.ndim == 1 else 1
-    if x.ndim < 1 or x.shape[:dim] + x.shape[dim + 1 :] != target.shape:
-        raise ValueError(
-            f"{name}: input of shape {x.shape} and target of shape {target.shape} do not fit"
+    expected = x.shape[:dim] + x.shape[dim + 1 :]
+    if x.ndim < 1 or expected != target.shape:
+        other_batch = not x.ndim or (dim and x.shape[:1] != target.shape[:1])
+        raise (ValueError if other_batch else RuntimeError)(
+            f"{name}: expected target of shape {expected} for input of shape {x.shape}, got "
+            f"{target.shape}"
         )
     classes, xp = x.shape[dim], array_module(x.array)
+    _check_weight(name, weight, classes)
     counted = target.array != ignore_index
-    chosen = xp.where(counted, target.array, 0)
+    chosen = xp.where(counted, target.array, 0).astype("int64")
     if counted.any() and not (int(chosen.min()) >= 0 and int(chosen.max()) < classes):
         raise IndexError(f"{name}: target out of bounds, expected classes 0 to {classes - 1}")
     picked = gather(x, dim, Tensor(xp.expand_dims(chosen, dim))).squeeze(dim)
@@ -170,10 +185,18 @@ def nll_loss(
         weights = Tensor(counted.astype(x.dtype))
     else:
         weights = Tensor(weight.array[chosen] * counted)
-    loss = where(Tensor(xp.asarray(counted)), -picked * weights, 0)
+    loss = -where(Tensor(xp.asarray(counted)), picked, 0) * weights
     if reduction == "mean":
         return loss.sum() / weights.sum()
     return reduce(name, loss, reduction)
+
+
+def _check_weight(name: str, weight: Tensor | None, classes: int) -> None:
+    if weight is not None and weight.shape != (classes,):
+        raise RuntimeError(
+            f"{name}: weight expects one value for each of {classes} classes, got shape "
+            f"{weight.shape}"
+        )
 
 
 def cross_entropy(
@@ -190,7 +213,7 @@ def cross_entropy(
         input: logits (C,), (N, C) or (N, C, …).
         target: classes as for ``nll_loss``, or probabilities of the input's shape.
         weight: (C,), of each class.
-        ignore_index: classes of this value count nothing.
+        ignore_index: classes of this value count nothing; not for probabilities.
         label_smoothing: share of the target spread evenly over all classes.
 
     >>> import minigan
@@ -201,20 +224,25 @@ def cross_entropy(
     x = as_float(name, input)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"{name}: label_smoothing must lie in [0, 1], got {label_smoothing}")
+    if not x.ndim:
+        raise RuntimeError(f"{name}: expected input (C,), (N, C) or (N, C, …), got shape ()")
     dim = 0 if x.ndim == 1 else 1
     logs = log_softmax(x, dim)
+    _check_weight(name, weight, x.shape[dim])
     classes = x.shape[dim]
     shape = (-1, *(1,) * (x.ndim - dim - 1))
     weights = None if weight is None else weight.reshape(shape)
-    if target.shape == x.shape and target.dtype.kind == "f":
+    if as_tensor(name, target).shape == x.shape and target.dtype.kind in "fc":
+        if ignore_index >= 0:
+            raise RuntimeError(f"{name}: ignore_index is for classes, got probabilities as target")
         t = target if not label_smoothing else target * (1 - label_smoothing) + (
             label_smoothing / classes
         )  # fmt: skip
         loss = -(logs * t if weights is None else logs * t * weights).sum(dim)
         if reduction == "mean":
-            return loss.sum() / max(loss.numel(), 1)
+            return loss.sum() / float(loss.numel())
         return reduce(name, loss, reduction)
-    hard = nll_loss(logs, target, weight, ignore_index, reduction)
+    hard = _nll(name, logs, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return hard
     counted = Tensor(array_module(x.array).asarray(target.array != ignore_index))
@@ -245,8 +273,8 @@ def kl_div(
     if log_target:
         loss = target.exp() * (target - x)
     else:
-        positive = target > 0  # 0·ln 0 = 0
-        loss = where(positive, target * (log(where(positive, target, 1)) - x), 0)
+        some = target != 0  # 0·ln 0 = 0
+        loss = where(some, target * (log(where(some, target, 1)) - x), 0)
     if reduction == "batchmean":
         return loss.sum() / (x.shape[0] if x.ndim else 1)
     return reduce("kl_div", loss, reduction)
@@ -255,9 +283,9 @@ def kl_div(
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
-    """input where target is 1, max(0, margin - input) where it is -1."""
+    """input where target is 1, max(0, margin - input) where it is -1; elsewhere their sum."""
     x = as_float("hinge_embedding_loss", input)
     _same_shape("hinge_embedding_loss", x, target)
-    near = where(target == 1, x, 0)
-    far = where(target == -1, maximum(margin - x, 0.0), 0)
+    near = where(target != -1, x, 0)
+    far = where(target != 1, maximum(margin - x, 0.0), 0)
     return reduce("hinge_embedding_loss", near + far, reduction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from .module import Module
@@ -63,9 +64,36 @@ class ModuleList(Module):
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add modules at the end."""
-        for module in modules:
+        if not isinstance(modules, Iterable):
+            raise TypeError(
+                f"ModuleList: expected an iterable of modules, got {type(modules).__name__}"
+            )
+        for module in list(modules):
             self.append(module)
         return self
+
+    def insert(self, index: int, module: Module) -> None:
+        """Put a module before the one at ``index``."""
+        self.append(module)  # which refuses what is no module
+        modules = list(self)[:-1]
+        modules.insert(index, module)
+        self._renumber(modules)
+
+    def pop(self, index: int) -> Module:
+        """Take the module at ``index`` out."""
+        module = self[index]
+        del self[index]
+        return module
+
+    def _renumber(self, modules: Iterable[Module]) -> None:
+        self._modules = {str(i): module for i, module in enumerate(modules)}
+
+    def _name(self, index: int) -> str:
+        if not -len(self) <= index < len(self):
+            raise IndexError(
+                f"ModuleList: index {index} is out of range, there are {len(self)} modules"
+            )
+        return str(index % len(self))
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -73,24 +101,73 @@ class ModuleList(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
 
+    def __add__(self, modules: Iterable[Module]) -> ModuleList:
+        return ModuleList(self).extend(modules)
+
+    def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
+        return self.extend(modules)
+
     def __getitem__(self, index: int | slice) -> Module:
-        chosen = list(self._modules.values())[index]
-        return ModuleList(chosen) if isinstance(index, slice) else chosen
+        if isinstance(index, slice):
+            return ModuleList(list(self)[index])
+        return self._modules[self._name(index)]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self._modules[str(range(len(self))[index])] = module
+        self.add_module(self._name(index), module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        modules = list(self)
+        del modules[index if isinstance(index, slice) else int(self._name(index))]
+        self._renumber(modules)
+
+    def __repr__(self) -> str:
+        """As of any module, but equal ones that follow each other are printed once."""
+        if not len(self):
+            return f"{type(self).__name__}()"
+        lines, first = [], 0
+        for text, equal in groupby(map(repr, self)):
+            count = len(list(equal))
+            last = first + count - 1
+            lines.append(
+                f"({first}): {text}" if count == 1 else f"({first}-{last}): {count} x {text}"
+            )
+            first = last + 1
+        body = "\n".join(lines).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {body}\n)"
 
 
 class ModuleDict(Module):
-    """A dict whose modules count as sub-modules; it has no forward of its own."""
+    """A dict whose modules count as sub-modules; it has no forward of its own.
 
-    def __init__(self, modules: Mapping[str, Module] | None = None):
+    >>> import minigan.nn as nn
+    >>> list(nn.ModuleDict({"up": nn.Linear(1, 2), "act": nn.ReLU()}).state_dict())
+    ['up.weight', 'up.bias']
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()):
         super().__init__()
-        for name, module in (modules or {}).items():
+        if modules is not None:
+            self.update(modules)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add or replace modules, given as a mapping or as pairs of name and module."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(
+                f"ModuleDict: expected a mapping or pairs, got {type(modules).__name__}"
+            )
+        pairs = modules if isinstance(modules, (Mapping, ModuleDict)) else dict(modules)
+        for name, module in pairs.items():
             self[name] = module
 
+    def pop(self, name: str) -> Module:
+        """Take the module called ``name`` out."""
+        return self._modules.pop(name)
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        self._modules.clear()
+
     def __setitem__(self, name: str, module: Module) -> None:
-        self._modules.pop(name, None)
         self.add_module(name, module)
 
     def __getitem__(self, name: str) -> Module:

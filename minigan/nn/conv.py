@@ -43,6 +43,11 @@ class _Conv(Module):
             )
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = self._each(kernel_size), self._each(stride)
+        if isinstance(padding, str) and padding not in ("same", "valid"):
+            raise ValueError(
+                f'{type(self).__name__}: padding expects numbers, "same" or "valid", got '
+                f'"{padding}"'
+            )
         self.padding = padding if isinstance(padding, str) else self._each(padding)
         self.dilation, self.groups = self._each(dilation), groups
         first, second = in_channels, out_channels
@@ -194,7 +199,7 @@ class ConvTranspose1d(ConvTranspose2d):
 
     rank = 1
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, output_size: tuple[int, ...] | None = None) -> Tensor:
         return F.conv_transpose1d(
             x,
             self.weight,
@@ -204,4 +209,5 @@ class ConvTranspose1d(ConvTranspose2d):
             self.output_padding,
             self.groups,
             self.dilation,
+            None if output_size is None else output_size[-1],
         )

@@ -107,7 +107,8 @@ class Upsample(Module):
         return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
 
     def extra_repr(self) -> str:
-        what = f"scale_factor={self.scale_factor}" if self.size is None else f"size={self.size}"
+        factor = self.scale_factor
+        what = f"size={self.size}" if factor is None else f"scale_factor={factor}"
         return f"{what}, mode={self.mode!r}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 from .._tensor import Tensor
@@ -9,19 +10,41 @@ from ._common import as_tensor
 from .conv import conv2d, conv_transpose2d
 
 
-def _one(name: str, option: str, value: Any) -> int:
-    value = value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
-    if not isinstance(value, int):
-        raise ValueError(f"{name}: {option} expects an int, got {value!r}")
-    return value
+def _one(name: str, option: str, value: Any, least: int = 0) -> int:
+    """One int, given alone or as a sequence of one."""
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    try:
+        numbers = [index(n) for n in given]
+    except TypeError:
+        raise TypeError(f"{name}: {option} expects an int, got {value!r}") from None
+    if len(numbers) != 1 or numbers[0] < least:
+        raise RuntimeError(f"{name}: {option} expects an int of at least {least}, got {value!r}")
+    return numbers[0]
 
 
-def _check(name: str, input: Tensor, weight: Tensor) -> None:
-    if as_tensor(name, input).ndim not in (2, 3) or as_tensor(name, weight).ndim != 3:
+def _check(
+    name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
+) -> None:
+    """Ranks, groups, channels and bias."""
+    if as_tensor(name, x).ndim not in (2, 3) or as_tensor(name, weight).ndim != 3:
         raise RuntimeError(
             f"{name}: expected input (N, C, L) or (C, L) and weight of 3 dimensions, got shapes "
-            f"{input.shape} and {weight.shape}"
+            f"{x.shape} and {weight.shape}"
         )
+    first, second = weight.shape[:2]
+    if groups < 1 or first % groups:
+        raise RuntimeError(
+            f"{name}: the first dimension of weight (shape {weight.shape}) cannot be split into "
+            f"{groups} groups"
+        )
+    channels, outputs = (first, second * groups) if transposed else (second * groups, first)
+    if x.shape[-2] != channels:
+        raise RuntimeError(
+            f"{name}: weight expects {channels} input channels (weight shape {weight.shape}), "
+            f"input has {x.shape[-2]} (input shape {x.shape})"
+        )
+    if bias is not None and bias.shape != (outputs,):
+        raise RuntimeError(f"{name}: bias expects shape ({outputs},), got {bias.shape}")
 
 
 def conv1d(
@@ -39,16 +62,31 @@ def conv1d(
     >>> conv1d(minigan.ones(1, 1, 4), minigan.ones(1, 1, 3))
     tensor([[[3., 3.]]], dtype=float32)
     """
-    _check("conv1d", input, weight)
-    if not isinstance(padding, str):
-        padding = (0, _one("conv1d", "padding", padding))
+    name = "conv1d"
+    _check(name, input, weight, bias, groups, transposed=False)
+    stride, dilation = _one(name, "stride", stride, 1), _one(name, "dilation", dilation, 1)
+    reach = dilation * (weight.shape[-1] - 1) + 1
+    if isinstance(padding, str):
+        if padding not in ("same", "valid"):
+            raise RuntimeError(
+                f'{name}: padding expects an int, "valid" or "same", got "{padding}"'
+            )
+        border = 0 if padding == "valid" else reach
+    else:
+        border = 2 * _one(name, "padding", padding)
+        padding = (0, border // 2)
+    if input.shape[-1] + border < reach:
+        raise RuntimeError(
+            f"{name}: a kernel that reaches over {reach} does not fit a length of "
+            f"{input.shape[-1]} padded by {border}"
+        )
     y = conv2d(
         input.unsqueeze(-2),
         weight.unsqueeze(-2),
         bias,
-        (1, _one("conv1d", "stride", stride)),
+        (1, stride),
         padding,
-        (1, _one("conv1d", "dilation", dilation)),
+        (1, dilation),
         groups,
     )
     return y.squeeze(-2)
@@ -63,6 +101,7 @@ def conv_transpose1d(
     output_padding: Any = 0,
     groups: int = 1,
     dilation: Any = 1,
+    output_size: int | None = None,
 ) -> Tensor:
     """The adjoint of ``conv1d``: (N, C, L) with (C, K/groups, S); options as ``conv_transpose2d``.
 
@@ -71,15 +110,16 @@ def conv_transpose1d(
     (1, 1, 4)
     """
     name = "conv_transpose1d"
-    _check(name, input, weight)
+    _check(name, input, weight, bias, groups, transposed=True)
     y = conv_transpose2d(
         input.unsqueeze(-2),
         weight.unsqueeze(-2),
         bias,
-        (1, _one(name, "stride", stride)),
+        (1, _one(name, "stride", stride, 1)),
         (0, _one(name, "padding", padding)),
         (0, _one(name, "output_padding", output_padding)),
         groups,
-        (1, _one(name, "dilation", dilation)),
+        (1, _one(name, "dilation", dilation, 1)),
+        None if output_size is None else (1, _one(name, "output_size", output_size)),
     )
     return y.squeeze(-2)

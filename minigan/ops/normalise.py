@@ -37,7 +37,12 @@ def layer_norm(
     tensor([[-0.999995,  0.999995]], dtype=float32)
     """
     x = as_float("layer_norm", input)
-    shape = tuple(normalized_shape)
+    try:
+        shape = tuple(normalized_shape)
+    except TypeError:
+        raise TypeError(
+            f"layer_norm: normalized_shape expects a sequence of ints, got {normalized_shape!r}"
+        ) from None
     n = len(shape)
     if not n or x.shape[-n:] != shape:
         raise RuntimeError(f"layer_norm: expected input ending in {shape}, got shape {x.shape}")
@@ -66,6 +71,11 @@ def group_norm(
             f"{x.shape}"
         )
     n, c, *rest = x.shape
+    if n * (c // num_groups) * prod(rest) == 1:
+        raise ValueError(
+            f"group_norm: needs more than 1 value per group, got input shape {x.shape} and "
+            f"{num_groups} groups"
+        )
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.shape != (c,):
             raise RuntimeError(f"group_norm: {name} expects shape ({c},), got {value.shape}")
@@ -92,7 +102,22 @@ def instance_norm(
     x = as_float("instance_norm", input)
     if x.ndim < 3:
         raise ValueError(f"instance_norm: expected input (N, C, …), got shape {x.shape}")
+    for name, value in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
+        if value is not None and value.shape != x.shape[1:2]:
+            raise RuntimeError(
+                f"instance_norm: {name} expects shape {x.shape[1:2]} for input of shape "
+                f"{x.shape}, got {value.shape}"
+            )
     if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise RuntimeError(
+                "instance_norm: expected running_mean and running_var without use_input_stats"
+            )
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     n, c, *rest = x.shape
     count = prod(rest)
@@ -107,7 +132,7 @@ def instance_norm(
             (running_mean, function.mean),
             (running_var, function.var * (count / (count - 1))),
         ):
-            if running is not None:
-                average = Tensor(batch.reshape(n, c).mean(axis=0))
+            if running is not None and n:
+                average = Tensor(batch.real.reshape(n, c).mean(axis=0))
                 running.mul_(1 - momentum).add_(average, alpha=momentum)
     return _affine(y, weight, bias, (1, c, *(1,) * len(rest)))
