@@ -22,7 +22,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """x·sigmoid(x), also called swish."""
+    """x·sigmoid(x), also called swish.  Source: Hendrycks & Gimpel 2016, arXiv 1606.08415."""
     x = as_float("silu", input)
     return x * sigmoid(x)
 
@@ -31,6 +31,10 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x·Φ(x) with the standard normal distribution function Φ; "tanh": its approximation.
 
     Source: Hendrycks & Gimpel 2016, arXiv 1606.08415.
+
+    >>> import minigan
+    >>> gelu(minigan.tensor([0.0, 10.0]))
+    tensor([ 0., 10.], dtype=float32)
     """
     x = as_float("gelu", input)
     if approximate == "none":
@@ -41,7 +45,12 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """ln sigmoid(x) = -ln(1 + e^-x), without overflow."""
+    """ln sigmoid(x) = -ln(1 + e^-x), without overflow.
+
+    >>> import minigan
+    >>> logsigmoid(minigan.tensor([-1000.0, 1000.0]))
+    tensor([-1000.,    -0.], dtype=float32)
+    """
     return -Softplus()(-as_float("logsigmoid", input))
 
 
@@ -76,6 +85,11 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where positive, else weight·x; one weight, or one for each channel (dimension 1).
 
     Source: He et al. 2015, arXiv 1502.01852.
+
+    >>> import minigan
+    >>> prelu(minigan.tensor([[-1.0, -1.0], [2.0, 2.0]]), minigan.tensor([0.5, 0.25]))
+    tensor([[-0.5 , -0.25],
+            [ 2.  ,  2.  ]], dtype=float32)
     """
     x, weight = as_float("prelu", input), as_tensor("prelu", weight)
     channels = x.shape[1] if x.ndim > 1 else 1

@@ -178,7 +178,14 @@ def addmm(
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
-    """The matrix of all products of two vectors' entries."""
+    """The matrix of all products of two vectors' entries.
+
+    >>> import minigan
+    >>> outer(minigan.arange(3), minigan.arange(2))
+    tensor([[0, 0],
+            [0, 1],
+            [0, 2]])
+    """
     _ranks("outer", 1, input, vec2)
     return input.unsqueeze(1) * vec2.unsqueeze(0)
 

@@ -188,6 +188,11 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """(…, C·r², H, W) to (…, C, H·r, W·r): channels become pixels.
 
     Source: Shi et al. 2016, arXiv 1609.05158.
+
+    >>> import minigan
+    >>> pixel_shuffle(minigan.arange(4).reshape(4, 1, 1), 2)
+    tensor([[[0, 1],
+             [2, 3]]])
     """
     x, r = as_tensor("pixel_shuffle", input), index(upscale_factor)
     if x.ndim < 3 or r < 1 or x.shape[-3] % (r * r):

@@ -19,8 +19,44 @@ def _largest(x, dims: tuple[int, ...]):
     return x.real.max(axis=dims, keepdims=True)
 
 
+class Softmax(Function):
+    """y_i = e^x_i / Σ e^x_j over dims;  the gradient is y·(g - Σ g·y)."""
+
+    reads = (("y",),)
+
+    def __init__(self, dims: tuple[int, ...]):
+        self.dims = dims
+
+    def forward(self, x):
+        y = array_module(x).exp(x - _largest(x, self.dims))
+        y /= y.sum(axis=self.dims, keepdims=True)
+        return y
+
+    def vjp(self, needs, g, y, x):
+        gy = g * y
+        return (gy - y * gy.sum(self.dims, keepdim=True),)
+
+
+class LogSoftmax(Function):
+    """y_i = x_i - ln Σ e^x_j over dims;  the gradient is g - e^y·Σ g."""
+
+    reads = (("y",),)
+
+    def __init__(self, dims: tuple[int, ...]):
+        self.dims = dims
+
+    def forward(self, x):
+        xp = array_module(x)
+        shifted = x - _largest(x, self.dims)
+        total = xp.exp(shifted).sum(axis=self.dims, keepdims=True)
+        return shifted - xp.log(total) if x.size else shifted
+
+    def vjp(self, needs, g, y, x):
+        return (g - y.exp() * g.sum(self.dims, keepdim=True),)
+
+
 class LogSumExp(Function):
-    """y = ln Σ e^x over dims;  ∂y/∂x = e^(x - y), the softmax (0 where all x are -inf)."""
+    """y = ln Σ e^x over dims;  ∂y/∂x is the softmax (0 where all x are -inf)."""
 
     reads = ((0, "y"),)
 
@@ -37,42 +73,8 @@ class LogSumExp(Function):
 
     def vjp(self, needs, g, y, x):
         empty = Tensor(y.array.real == -array_module(y.array).inf)
-        return (where(empty, 0, g * (x - where(empty, 0, y)).exp()),)
-
-
-class Softmax(Function):
-    """y_i = e^x_i / Σ e^x_j along dim;  the gradient is y·(g - Σ g·y)."""
-
-    reads = (("y",),)
-
-    def __init__(self, dim: int):
-        self.dim = dim
-
-    def forward(self, x):
-        y = array_module(x).exp(x - _largest(x, (self.dim,)))
-        y /= y.sum(axis=self.dim, keepdims=True)
-        return y
-
-    def vjp(self, needs, g, y, x):
-        gy = g * y
-        return (gy - y * gy.sum(self.dim, keepdim=True),)
-
-
-class LogSoftmax(Function):
-    """y_i = x_i - ln Σ e^x_j along dim;  the gradient is g - e^y·Σ g."""
-
-    reads = (("y",),)
-
-    def __init__(self, dim: int):
-        self.dim = dim
-
-    def forward(self, x):
-        xp = array_module(x)
-        shifted = x - _largest(x, (self.dim,))
-        return shifted - xp.log(xp.exp(shifted).sum(axis=self.dim, keepdims=True))
-
-    def vjp(self, needs, g, y, x):
-        return (g - y.exp() * g.sum(self.dim, keepdim=True),)
+        shares = Softmax(self.dims)(where(empty, 0, x))  # e^(x - y) would have y's rounding error
+        return (where(empty, 0, g * shares),)
 
 
 @numpy_names
@@ -96,7 +98,7 @@ def _along(name: str, function: type, input: Tensor, dim: int | None, dtype: Any
     if dim is None:
         raise TypeError(f"{name}: expected dim, the dimension to normalise over")
     d = normalise_dim(name, dim, x.ndim)
-    return function(d)(x) if x.ndim else function(0)(x.reshape(1)).reshape(())
+    return function((d,) if x.ndim else ())(x)
 
 
 @numpy_names
@@ -112,5 +114,10 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
 
 @numpy_names
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
-    """The logarithm of ``softmax``, exact also where that underflows."""
+    """The logarithm of ``softmax``, exact also where that underflows.
+
+    >>> import minigan
+    >>> log_softmax(minigan.tensor([0.0, -1000.0]), dim=0)
+    tensor([    0., -1000.], dtype=float32)
+    """
     return _along("log_softmax", LogSoftmax, input, dim, dtype)
