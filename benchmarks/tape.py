@@ -47,7 +47,9 @@ def measure() -> list[tuple[str, float, float, float, float]]:
         times: list[list[float]] = [[], [], [], []]
         chain = recorded()
 
-        def back(y=chain, seed=minigan.ones_like(chain)):
+        seed = minigan.ones_like(chain)
+
+        def back(y=chain, seed=seed):
             return minigan.grad(y, [x], seed, retain_graph=True)
 
         for _ in range(ROUNDS):  # interleaved, so that the machine's moods hit all alike
