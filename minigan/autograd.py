@@ -105,7 +105,9 @@ def grad(
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool = False,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of ``Σ ⟨grad_outputs, outputs⟩`` with respect to ``inputs``.
@@ -116,6 +118,7 @@ def grad(
             out where all outputs have one element.
         retain_graph: keep what the graph holds for another pass (default: ``create_graph``).
         create_graph: record the gradients themselves, so that they can be differentiated.
+        only_inputs, is_grads_batched: of PyTorch's signature; their defaults alone are known.
         allow_unused: give None, instead of an error, for inputs that outputs do not depend on.
         materialize_grads: give zeros for those inputs.
 
@@ -131,6 +134,8 @@ def grad(
     >>> g.item(), minigan.grad(g, x)[0].item()
     (108.0, 108.0)
     """
+    if not only_inputs or is_grads_batched:
+        raise ValueError("grad: only_inputs=False and is_grads_batched=True are not supported")
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     for i, x in enumerate(inputs):
         if not x.requires_grad:

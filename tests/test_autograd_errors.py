@@ -84,3 +84,13 @@ def test_a_seed_of_another_dtype_is_converted():
     (g,) = grad(x * 2, x, tensor([1.0, 3.0], dtype="float64"))
     assert g.dtype == np.float32
     assert_array_equal(g.numpy(), [2, 6])
+
+
+def test_gradient_penalty_scripts_pass_their_usual_arguments():
+    """The WGAN-GP idiom names only_inputs; what is not supported is refused."""
+    x = minigan.tensor([3.0], requires_grad=True)
+    options = {"create_graph": True, "retain_graph": True, "only_inputs": True}
+    (g,) = minigan.grad(outputs=x**2, inputs=x, grad_outputs=minigan.ones(1), **options)
+    assert g.item() == 6.0
+    with pytest.raises(ValueError, match="not supported"):
+        minigan.grad(x**2, x, only_inputs=False)
