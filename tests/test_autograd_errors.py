@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+import minigan
 from minigan import Function, Tensor, grad, tensor
 
 
