@@ -74,9 +74,7 @@ def test_a_function_that_is_constant_here_by_cancellation_passes():
 def test_float32_inputs_are_checked_in_float64_and_not_changed():
     x = tensor(X, dtype="float32")
     before = x.numpy().copy()
-    seen = []
-    gradcheck(lambda x: seen.append(x.dtype) or x.tanh(), x)
-    assert set(map(str, seen)) <= {"float64", "complex128"}
+    assert all(row.error < 1e-13 for row in gradcheck(lambda x: x.tanh(), x).rows)
     assert x.dtype == np.float32 and (x.numpy() == before).all() and x.grad is None
 
 

@@ -1,0 +1,6 @@
+"""The parts of gradcheck, one idea to a file.
+
+``problem`` reduces a function to numbers φ_k, ``numeric`` differentiates them by differences,
+``compare`` sets the engine beside that, ``properties`` asks what a good gradient has beyond its
+values, ``diagnose`` looks for the cause of a failure, ``report`` prints.
+"""

@@ -1,0 +1,110 @@
+"""One program for every Function of the engine: the shapes of its operands, and a call of it.
+
+Operands are drawn from N(0, 1), those of the names in POSITIVE from [0.3, 1.7].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import Tensor, ops
+from ..conv import Geometry
+from ..ops import (
+    accumulate,
+    arrange,
+    conv,
+    einsum,
+    elementwise,
+    extremes,
+    indexing,
+    linalg,
+    norm,
+    reduction,
+    shape,
+    smooth,
+    softmax,
+    windows,
+)
+from ..ops._common import Cast
+
+LINE, GRID, CUBE, ROW = (6,), (3, 4), (2, 3, 4), (4,)
+IMAGE, OUTPUT, FILTER = (2, 4, 5, 6), (2, 4, 3, 3), (4, 2, 3, 3)
+GEOMETRY = Geometry(5, 6, 3, 3, (2, 2), (1, 1, 1, 0), (1, 1), 2)
+WINDOW = Geometry(5, 6, 2, 3, (2, 1), (0, 1, 1, 0))
+SEEN, PATCHES = (2, 3, 3, 5), (2, 3, 2, 3, 3, 5)
+MASK = Tensor(np.array([True, False, True, True]))
+TAPS = np.random.default_rng(0).integers(0, 7, SEEN).astype("uint8")
+
+POSITIVE = {"Div", "Log", "Log1p", "Pow", "PowNumber", "Present", "Prod", "Root", "Rsqrt", "Sqrt"}
+UNARY = ["Neg", "Exp", "Log", "Sqrt", "Tanh", "Sigmoid", "Softplus", "Abs", "Sign"]
+SMOOTH = ["Expm1", "Log1p", "Sin", "Cos", "Erf", "Rsqrt"]
+BINARY = ["Add", "Sub", "Mul", "Div", "Pow"]
+
+Program = tuple  # shapes of the operands, and a function of as many tensors
+
+
+def _of(module: Any, names: list[str], shapes: list) -> dict[str, Program]:
+    """Functions without parameters."""
+    made = {name: getattr(module, name) for name in names}
+    return {name: (shapes, lambda *xs, make=make: make()(*xs)) for name, make in made.items()}
+
+
+FUNCTIONS: dict[str, Program] = {
+    **_of(elementwise, UNARY, [GRID]),
+    **_of(smooth, SMOOTH, [GRID]),
+    **_of(elementwise, BINARY, [CUBE, GRID]),
+    **_of(extremes, ["Maximum", "Minimum"], [CUBE, GRID]),
+    **_of(accumulate, ["Prod", "Root", "Present"], [GRID]),
+    **_of(ops, ["Clone"], [GRID]),
+    "PowNumber": ([GRID], lambda x: elementwise.PowNumber(2.5)(x)),
+    "Where": ([GRID, ROW], lambda a, b: elementwise.Where()(MASK, a, b)),
+    "LeakyReLU": ([GRID], lambda x: elementwise.LeakyReLU(0.2)(x)),
+    "LeakyReLUGrad": ([GRID, GRID], lambda g, s: elementwise.LeakyReLUGrad(0.2)(g, s)),
+    "Clamp": ([GRID], lambda x: elementwise.Clamp(-0.5, 0.9)(x)),
+    "Cast": ([GRID], lambda x: Cast(np.dtype("float64"))(x)),
+    "Contiguous": ([GRID], lambda x: ops.Contiguous()(x.t())),
+    "ToDevice": ([GRID], lambda x: ops.ToDevice(x.device)(x)),
+    # reductions
+    "Sum": ([CUBE], lambda x: reduction.Sum((0, 2), False)(x)),
+    "CumSum": ([GRID], lambda x: accumulate.CumSum(1)(x)),
+    "Amax": ([CUBE], lambda x: extremes.Amax((0, 2), True)(x)),
+    "Amin": ([CUBE], lambda x: extremes.Amin((1,), False)(x)),
+    "LogSumExp": ([CUBE], lambda x: softmax.LogSumExp((0, 2))(x)),
+    "Softmax": ([GRID], lambda x: softmax.Softmax((1,))(x)),
+    "LogSoftmax": ([GRID], lambda x: softmax.LogSoftmax((0,))(x)),
+    "BatchNorm": (
+        [(5, 3, 2), (1, 3, 1), (1, 3, 1)],
+        lambda x, w, b: norm.BatchNorm((0, 2), 1e-5)(x, w, b),
+    ),
+    # shapes
+    "Reshape": ([GRID], lambda x: shape.Reshape((2, 6))(x)),
+    "Permute": ([CUBE], lambda x: shape.Permute((2, 0, 1))(x)),
+    "Expand": ([(3, 1)], lambda x: shape.Expand((2, 3, 4))(x)),
+    "Cat": ([GRID, (3, 2)], lambda a, b: shape.Cat(1, 2)(a, b)),
+    "Flip": ([GRID], lambda x: arrange.Flip((0, 1))(x)),
+    "Roll": ([GRID], lambda x: arrange.Roll((1, -2), (0, 1))(x)),
+    "Repeat": ([GRID], lambda x: arrange.Repeat((2, 3))(x)),
+    "Diagonal": ([CUBE], lambda x: arrange.Diagonal(1)(x)),
+    "OnDiagonal": ([(2, 3)], lambda x: arrange.OnDiagonal(1, (2, 3, 4))(x)),
+    "GetItem": ([GRID], lambda x: indexing.GetItem((slice(None, None, 2), [0, 1, 1, 3]))(x)),
+    "AddInto": ([GRID], lambda x: indexing.AddInto((5, 4), [0, 2, 2])(x)),
+    # products
+    "MatMul": ([CUBE, (4, 2)], lambda a, b: linalg.MatMul()(a, b)),
+    "Einsum": (
+        [GRID, (4, 2), (2, 3)],
+        lambda a, b, c: einsum.Einsum(("ij", "jk", "ki"), "ik")(a, b, c),
+    ),
+    "Fprop": ([IMAGE, FILTER], lambda x, w: conv.Fprop(GEOMETRY)(x, w)),
+    "Dgrad": ([OUTPUT, FILTER], lambda y, w: conv.Dgrad(GEOMETRY)(y, w)),
+    "Wgrad": ([IMAGE, OUTPUT], lambda x, y: conv.Wgrad(GEOMETRY)(x, y)),
+    # windows of images
+    "WindowSum": ([(2, 3, 5, 6)], lambda x: windows.WindowSum(WINDOW)(x)),
+    "WindowSpread": ([SEEN], lambda x: windows.WindowSpread(WINDOW)(x)),
+    "WindowMax": ([(2, 3, 5, 6)], lambda x: windows.WindowMax(WINDOW)(x)),
+    "WindowPick": ([(2, 3, 5, 6)], lambda x: windows.WindowPick(WINDOW, TAPS)(x)),
+    "WindowPut": ([SEEN], lambda x: windows.WindowPut(WINDOW, TAPS)(x)),
+    "Unfold": ([(2, 3, 5, 6)], lambda x: windows.Unfold(WINDOW)(x)),
+    "Fold": ([PATCHES], lambda x: windows.Fold(WINDOW)(x)),
+}
