@@ -59,6 +59,7 @@ from .ops.creation import (
     from_numpy,
     full,
     full_like,
+    linspace,
     ones,
     ones_like,
     rand,
@@ -74,6 +75,7 @@ from .ops.einsum import addmm, bmm, dot, einsum, mm, outer
 from .ops.elementwise import (
     abs,
     add,
+    allclose,
     clamp,
     div,
     eq,
@@ -81,6 +83,7 @@ from .ops.elementwise import (
     ge,
     gt,
     isfinite,
+    isinf,
     isnan,
     le,
     log,
@@ -119,7 +122,9 @@ from .ops.shape import (
 )
 from .ops.smooth import cos, erf, expm1, log1p, reciprocal, rsqrt, sin
 from .ops.softmax import log_softmax, logsumexp, softmax
+from .ops.steps import ceil, floor, round, trunc
 from .saving import load, save
 
+clip = clamp
 __version__ = "0.1.0"
 device = Device

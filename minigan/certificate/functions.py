@@ -25,6 +25,7 @@ from ..ops import (
     shape,
     smooth,
     softmax,
+    steps,
     windows,
 )
 from ..ops._common import Cast
@@ -58,6 +59,7 @@ FUNCTIONS: dict[str, Program] = {
     **_of(extremes, ["Maximum", "Minimum"], [CUBE, GRID]),
     **_of(accumulate, ["Prod", "Root", "Present"], [GRID]),
     **_of(ops, ["Clone"], [GRID]),
+    "Rounded": ([GRID], lambda x: steps.Rounded("floor")(x)),
     "PowNumber": ([GRID], lambda x: elementwise.PowNumber(2.5)(x)),
     "Where": ([GRID, ROW], lambda a, b: elementwise.Where()(MASK, a, b)),
     "LeakyReLU": ([GRID], lambda x: elementwise.LeakyReLU(0.2)(x)),

@@ -43,6 +43,7 @@ PUBLIC: dict[str, tuple] = {
     **_plain(
         [GRID],
         "abs clone cos erf exp expm1 flatten log log1p neg prod reciprocal relu rsqrt sigmoid sign "
+        "floor ceil round trunc "
         "sin sqrt square squeeze sum mean var std t tanh norm max min amax amin triu tril "
         "elu gelu hardtanh leaky_relu logsigmoid silu softplus softsign normalize",
     ),
@@ -81,6 +82,7 @@ PUBLIC: dict[str, tuple] = {
     "where": ([GRID, ROW], lambda a, b: minigan.where(MASK, a, b)),
     # choices and normalisation
     "clamp": ([GRID], lambda x: minigan.clamp(x, -0.5, 0.9)),
+    "clip": ([GRID], lambda x: minigan.clip(x, -0.5, 0.9)),
     "dropout": ([GRID], lambda x: minigan.dropout(x, 0.4, generator=_rng())),
     "dropout2d": ([IMAGE], lambda x: F.dropout2d(x, 0.4, generator=_rng())),
     "prelu": ([GRID, ROW], F.prelu),
@@ -132,10 +134,10 @@ PUBLIC: dict[str, tuple] = {
 }
 
 WITHOUT_GRADIENT: dict[str, str] = {
-    "makes a tensor": "arange as_tensor empty eye from_numpy full full_like ones ones_like rand "
-    "rand_like randint randn randn_like randperm tensor zeros zeros_like",
+    "makes a tensor": "linspace arange as_tensor empty eye from_numpy full full_like ones "
+    "ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like",
     "answers in integers": "argmax argmin one_hot",
-    "answers in booleans": "eq ge gt le lt ne isfinite isnan",
+    "answers in booleans": "allclose isinf eq ge gt le lt ne isfinite isnan",
     "is the engine itself": "backward grad is_grad_enabled gradcheck",
     "keeps settings, seeds or files": "default_generator get_default_dtype set_default_dtype "
     "manual_seed load save",

@@ -26,6 +26,7 @@ from . import (
     shape,
     smooth,
     softmax,
+    steps,
 )
 from ._common import cast
 
@@ -189,6 +190,13 @@ _methods = {
     "clamp": elementwise.clamp,
     "sign": elementwise.sign,
     "isnan": elementwise.isnan,
+    "isinf": elementwise.isinf,
+    "allclose": elementwise.allclose,
+    "clip": elementwise.clamp,
+    "floor": steps.floor,
+    "ceil": steps.ceil,
+    "round": steps.round,
+    "trunc": steps.trunc,
     "isfinite": elementwise.isfinite,
     # reductions
     "sum": reduction.sum,

@@ -75,6 +75,16 @@ def arange(*bounds: float, dtype: Any = None, device: Device | str | None = None
     return Tensor(module_for(device).arange(*bounds, dtype=dtype))
 
 
+def linspace(
+    start: float, end: float, steps: int, *, dtype: Any = None, device: Device | str | None = None
+) -> Tensor:
+    """``steps`` numbers from ``start`` to ``end``, both included, equally far apart."""
+    if steps < 0:
+        raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
+    dtype = get_default_dtype() if dtype is None else np.dtype(dtype)
+    return Tensor(module_for(device).linspace(start, end, steps).astype(dtype))
+
+
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device=None) -> Tensor:
     """The identity matrix of n rows (and m columns)."""
     return Tensor(module_for(device).eye(n, m, dtype=dtype or get_default_dtype()))

@@ -525,6 +525,20 @@ def isfinite(input: Tensor) -> Tensor:
     )
 
 
+def isinf(input: Tensor) -> Tensor:
+    """True where ``input`` is inf or -inf."""
+    xp = array_module(input.array)
+    return Tensor(xp.asarray(xp.isinf(input.array)))
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """Whether |input - other| ≤ atol + rtol·|other| everywhere."""
+    xp = array_module(input.array)
+    return bool(xp.allclose(input.array, other.array, rtol, atol, equal_nan=equal_nan))
+
+
 def isnan(input: Tensor) -> Tensor:
     """True where ``input`` is NaN."""
     return Tensor(array_module(input.array).asarray(array_module(input.array).isnan(input.array)))
