@@ -8,7 +8,7 @@
 tensor([ 6., 12., 18.], dtype=float32)
 """
 
-from . import autograd, cuda, debug, nn, ops, optim, utils
+from . import autograd, cuda, debug, linalg, nn, ops, optim, utils
 from ._tensor import Tensor, tensor
 from .array import (
     Device,
@@ -65,6 +65,7 @@ from .ops.creation import (
     rand,
     rand_like,
     randint,
+    randint_like,
     randn,
     randn_like,
     randperm,
@@ -126,5 +127,6 @@ from .ops.steps import ceil, floor, round, trunc
 from .saving import load, save
 
 clip = clamp
+true_divide = div
 __version__ = "0.1.0"
 device = Device

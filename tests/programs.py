@@ -62,6 +62,7 @@ CORE = {
     "reshape": ([N], lambda x: minigan.reshape(x, 3, 2)),
     "sigmoid": ([N], minigan.sigmoid),
     "sign": ([N], minigan.sign),
+    "true_divide": ([N, N], minigan.true_divide),
     "clip": ([N], lambda x: minigan.clip(x, 0.4, wide(0.8))),
     "floor": ([N], minigan.floor),
     "ceil": ([N], minigan.ceil),
@@ -216,5 +217,6 @@ randn_like randperm tensor zeros zeros_like one_hot
 eq ge gt le lt ne isfinite isnan all any argmax argmin bitwise_not logical_not
 backward grad enable_grad no_grad is_grad_enabled set_grad_enabled gradcheck manual_seed
 default_generator get_default_dtype set_default_dtype
-device Device Function Generator GradcheckError Tensor load save linspace isinf allclose
+device Device Function Generator GradcheckError Tensor load save
+randint_like linspace isinf allclose
 """

@@ -21,7 +21,7 @@ FLOORS = [
     {"autograd"},
     {"conv", "cuda"},
     {"ops"},
-    {"nn", "losses"},
+    {"nn", "losses", "linalg"},
     {"optim", "data", "utils", "metrics", "serialize", "saving", "distributed"},
     {"gan", "certificate"},
     {"toys"},

@@ -36,7 +36,17 @@ def _plain(shapes: list, names: str) -> dict:
     return found
 
 
-POSITIVE = {"cosine_similarity", "div", "log", "log1p", "norm", "pow", "prod", "reciprocal"}
+POSITIVE = {
+    "cosine_similarity",
+    "div",
+    "true_divide",
+    "log",
+    "log1p",
+    "norm",
+    "pow",
+    "prod",
+    "reciprocal",
+}
 POSITIVE |= {"rsqrt", "sqrt", "std"}
 
 PUBLIC: dict[str, tuple] = {
@@ -82,6 +92,7 @@ PUBLIC: dict[str, tuple] = {
     "where": ([GRID, ROW], lambda a, b: minigan.where(MASK, a, b)),
     # choices and normalisation
     "clamp": ([GRID], lambda x: minigan.clamp(x, -0.5, 0.9)),
+    "true_divide": ([CUBE, GRID], minigan.true_divide),
     "clip": ([GRID], lambda x: minigan.clip(x, -0.5, 0.9)),
     "dropout": ([GRID], lambda x: minigan.dropout(x, 0.4, generator=_rng())),
     "dropout2d": ([IMAGE], lambda x: F.dropout2d(x, 0.4, generator=_rng())),
@@ -134,8 +145,8 @@ PUBLIC: dict[str, tuple] = {
 }
 
 WITHOUT_GRADIENT: dict[str, str] = {
-    "makes a tensor": "linspace arange as_tensor empty eye from_numpy full full_like ones "
-    "ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like",
+    "makes a tensor": "randint_like linspace arange as_tensor empty eye from_numpy full full_like "
+    "ones ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like",
     "answers in integers": "argmax argmin one_hot",
     "answers in booleans": "allclose isinf eq ge gt le lt ne isfinite isnan",
     "is the engine itself": "backward grad is_grad_enabled gradcheck",

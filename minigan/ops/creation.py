@@ -171,3 +171,11 @@ def randn_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
 def rand_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Uniform draws on [0, 1) of ``input``'s shape, dtype and device."""
     return rand(input.shape, generator=generator, dtype=input.dtype, device=input.device)
+
+
+def randint_like(
+    input: Tensor, low: int, high: int | None = None, *, generator: Generator | None = None
+) -> Tensor:
+    """Whole numbers low … high - 1 (or 0 … low - 1) of ``input``'s shape, dtype and device."""
+    draws = randint(low, high, input.shape, generator=generator, device=input.device)
+    return Tensor(draws.array.astype(input.dtype))
