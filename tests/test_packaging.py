@@ -150,8 +150,6 @@ def test_the_installed_package_trains_a_network(installed, tmp_path):
 
 
 def test_the_installed_package_runs_as_a_command(installed, tmp_path):
-    if not (ROOT / "minigan/__main__.py").is_file():
-        pytest.skip("minigan/__main__.py is not there yet")
     assert "usage: minigan" in python(installed, tmp_path, "-m", "minigan", "--help")
     script = installed / "bin" / "minigan"
     assert "usage: minigan" in python(installed, tmp_path, script, "--help")

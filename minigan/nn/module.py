@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._hooks import RemovableHandle
 from .._tensor import Tensor
 from ..array import to_device
 from ..ops.creation import as_tensor, zeros_like
@@ -19,19 +20,6 @@ class IncompatibleKeys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
-
-
-class RemovableHandle:
-    """What registering a hook gives back: ``remove()`` takes the hook out again."""
-
-    def __init__(self, hooks: dict[int, Callable], hook: Callable):
-        self.hooks, self.key = hooks, max(hooks, default=-1) + 1
-        hooks[self.key] = hook
-
-    def remove(self) -> None:
-        """Take the hook out (once; later calls do nothing)."""
-        self.hooks.pop(self.key, None)
-        self.hooks = {}
 
 
 class Module:
