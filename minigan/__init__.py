@@ -49,6 +49,7 @@ from .ops.arrange import (
     triu,
     unbind,
 )
+from .ops.compare import allclose, eq, ge, gt, isfinite, isinf, isnan, le, lt, ne
 from .ops.conv import conv2d, conv_transpose2d
 from .ops.conv1d import conv1d, conv_transpose1d
 from .ops.creation import (
@@ -76,21 +77,11 @@ from .ops.einsum import addmm, bmm, dot, einsum, mm, outer
 from .ops.elementwise import (
     abs,
     add,
-    allclose,
     clamp,
     div,
-    eq,
     exp,
-    ge,
-    gt,
-    isfinite,
-    isinf,
-    isnan,
-    le,
     log,
-    lt,
     mul,
-    ne,
     neg,
     pow,
     relu,

@@ -120,7 +120,7 @@ class Pow(Function):
         return ga, gb
 
 
-def _broadcasting(name: str, function: Callable[..., Tensor], *values: Any) -> Tensor:
+def broadcasting(name: str, function: Callable[..., Tensor], *values: Any) -> Tensor:
     """``function(*values)``, with one clear error for shapes that do not broadcast."""
     try:
         return function(*values)
@@ -132,7 +132,7 @@ def _broadcasting(name: str, function: Callable[..., Tensor], *values: Any) -> T
 def add(input: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     """input + alpha·other, elementwise with broadcasting."""
     other = other if alpha == 1 else mul(other, alpha)
-    return _broadcasting("add", Add(), *operands("add", input, other))
+    return broadcasting("add", Add(), *operands("add", input, other))
 
 
 def sub(input: Any, other: Any, *, alpha: Number = 1) -> Tensor:
@@ -141,17 +141,17 @@ def sub(input: Any, other: Any, *, alpha: Number = 1) -> Tensor:
     a, b = operands("sub", input, other)
     if isinstance(a, Tensor) and a.dtype.kind == "b":
         raise RuntimeError("sub: bool tensors cannot be subtracted; use != for exclusive or")
-    return _broadcasting("sub", Sub(), a, b)
+    return broadcasting("sub", Sub(), a, b)
 
 
 def mul(input: Any, other: Any) -> Tensor:
     """input·other, elementwise with broadcasting."""
-    return _broadcasting("mul", Mul(), *operands("mul", input, other))
+    return broadcasting("mul", Mul(), *operands("mul", input, other))
 
 
 def div(input: Any, other: Any) -> Tensor:
     """input/other, elementwise with broadcasting; integers give floats."""
-    return _broadcasting("div", Div(), *operands("div", input, other, floating=True))
+    return broadcasting("div", Div(), *operands("div", input, other, floating=True))
 
 
 def neg(input: Tensor) -> Tensor:
@@ -171,7 +171,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
         return PowNumber(b)(a)
     if not isinstance(a, Tensor):
         a = _as_scalar(a, b, result_dtype(a, b.array))
-    return _broadcasting("pow", Pow(), a, b)
+    return broadcasting("pow", Pow(), a, b)
 
 
 def square(input: Tensor) -> Tensor:
@@ -437,7 +437,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     a, b = operand("where", input), operand("where", other)
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         a = _as_scalar(a, condition, result_dtype(a, b))
-    return _broadcasting("where", Where(), condition, *operands("where", a, b))
+    return broadcasting("where", Where(), condition, *operands("where", a, b))
 
 
 def _as_scalar(number: Number, like: Tensor, dtype: Any) -> Tensor:
@@ -470,75 +470,3 @@ def clamp(input: Tensor, min: float | None = None, max: float | None = None) -> 
         raise TypeError("clamp: expected numbers as limits")
     low, high = None if min is None else limits[0], None if max is None else limits[-1]
     return Clamp(low, high)(x)
-
-
-# ------------------------------------------------------------------------------ without gradient
-
-
-def _comparison(name: str, symbol: str):
-    def apply(a: Any, b: Any) -> Tensor:
-        a, b = (v.array.real if isinstance(v, Tensor) else v for v in (a, b))
-        module = array_module(a if hasattr(a, "dtype") else b)
-        return Tensor(module.asarray(getattr(module, numpy_name)(a, b)))
-
-    def compare(input: Any, other: Any) -> Tensor:
-        return _broadcasting(name, apply, *operands(name, input, other))
-
-    numpy_name = {
-        "eq": "equal",
-        "ne": "not_equal",
-        "lt": "less",
-        "le": "less_equal",
-        "gt": "greater",
-        "ge": "greater_equal",
-    }[name]
-    compare.__name__ = compare.__qualname__ = name
-    compare.__doc__ = f"input {symbol} other, elementwise, as a bool tensor."
-    return compare
-
-
-eq = _comparison("eq", "==")
-ne = _comparison("ne", "!=")
-lt = _comparison("lt", "<")
-le = _comparison("le", "<=")
-gt = _comparison("gt", ">")
-ge = _comparison("ge", ">=")
-
-
-def logical_not(input: Tensor) -> Tensor:
-    """True where ``input`` is zero or False."""
-    return Tensor(array_module(input.array).asarray(input.array == 0))
-
-
-def bitwise_not(input: Tensor) -> Tensor:
-    """Every bit turned over: the opposite of a mask, -1 - input of an integer."""
-    x = as_tensor("bitwise_not", input)
-    if x.dtype.kind not in "biu":
-        raise TypeError(f"bitwise_not: expected a bool or integer tensor, got {x.dtype}")
-    return Tensor(array_module(x.array).asarray(~x.array))
-
-
-def isfinite(input: Tensor) -> Tensor:
-    """True where ``input`` is neither infinite nor NaN."""
-    return Tensor(
-        array_module(input.array).asarray(array_module(input.array).isfinite(input.array))
-    )
-
-
-def isinf(input: Tensor) -> Tensor:
-    """True where ``input`` is inf or -inf."""
-    xp = array_module(input.array)
-    return Tensor(xp.asarray(xp.isinf(input.array)))
-
-
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> bool:
-    """Whether |input - other| ≤ atol + rtol·|other| everywhere."""
-    xp = array_module(input.array)
-    return bool(xp.allclose(input.array, other.array, rtol, atol, equal_nan=equal_nan))
-
-
-def isnan(input: Tensor) -> Tensor:
-    """True where ``input`` is NaN."""
-    return Tensor(array_module(input.array).asarray(array_module(input.array).isnan(input.array)))

@@ -13,7 +13,7 @@ from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
 from ._common import as_tensor, normalise_dim, normalise_dims, numpy_names, operands, sum_to
-from .elementwise import _broadcasting, where
+from .elementwise import broadcasting, where
 from .pick import gather
 
 
@@ -58,12 +58,12 @@ def maximum(input: Any, other: Any) -> Tensor:
     >>> maximum(minigan.tensor([1.0, 5.0]), minigan.tensor([4.0, 2.0]))
     tensor([4., 5.], dtype=float32)
     """
-    return _broadcasting("maximum", Maximum(), *operands("maximum", input, other))
+    return broadcasting("maximum", Maximum(), *operands("maximum", input, other))
 
 
 def minimum(input: Any, other: Any) -> Tensor:
     """The smaller of two (tensors, or one and a number), elementwise; NaN if either is NaN."""
-    return _broadcasting("minimum", Minimum(), *operands("minimum", input, other))
+    return broadcasting("minimum", Minimum(), *operands("minimum", input, other))
 
 
 class Amax(Function):

@@ -9,7 +9,7 @@ import numpy as np
 from .._tensor import Tensor
 from ..array import array_module
 from ._common import as_tensor, normalise_dim, numpy_names, operand
-from .elementwise import Where, _broadcasting, where
+from .elementwise import Where, broadcasting, where
 from .shape import expand, reshape
 
 
@@ -138,7 +138,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             raise RuntimeError(f"masked_fill: {value} is no value of {x.dtype}") from None
     if value.ndim:
         raise RuntimeError(f"masked_fill: expected a 0-d value, got shape {value.shape}")
-    return _broadcasting("masked_fill", Where(), mask, value.to(x.dtype), x)
+    return broadcasting("masked_fill", Where(), mask, value.to(x.dtype), x)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
