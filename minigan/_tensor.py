@@ -34,20 +34,26 @@ class Node:
         "number",
         "output",
         "saved",
-        "spec",
     )
     requires_grad = True
 
-    def __init__(self, function: Any):
+    def __init__(
+        self,
+        function: Any,
+        edges: tuple[Node | None, ...] = (),
+        saved: tuple = (),
+        output: Array | None = None,
+        checks: tuple = (),
+        level: int = 0,
+    ):
         self.function = function  # None for a leaf
-        self.edges: tuple[Node | None, ...] = ()  # the inputs' nodes
-        self.saved: tuple | None = ()  # inputs as the gradient rule wants them; None once freed
-        self.output: Array | None = None  # the output's array, if the rule reads it
-        self.checks: tuple = ()  # (version, its count when saved) of every saved value
-        self.spec: Absent | None = None  # shape and dtype of the output
+        self.edges = edges  # the nodes of the inputs that want a gradient
+        self.saved: tuple | None = saved  # inputs as the rule wants them; None once freed
+        self.output = output  # the output's array, if the rule reads it
+        self.checks = checks  # (version, its count when saved) of every saved value
+        self.level = level  # made in plain code: 0; in the gradient of a node of level k: k + 1
         self.number = next(_numbers)  # descending number is a topological order
         self.grad: Tensor | None = None  # the accumulated gradient of a leaf, or a retained one
-        self.level = 0  # made in plain code: 0; in the gradient of a node of level k: k + 1
         self.hooks: Any = None  # what to do with the gradient, see _hooks.GradientHooks
 
     def __repr__(self) -> str:
@@ -67,10 +73,14 @@ class Leaf(Node):
 class Absent:
     """Stands in a gradient rule for a value the rule does not read: shape and dtype only."""
 
-    __slots__ = ("dtype", "ndim", "shape")
+    __slots__ = ("dtype", "shape")
 
     def __init__(self, array: Array):
-        self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
+        self.shape, self.dtype = array.shape, array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
 
 
 class Tensor:

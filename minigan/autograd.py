@@ -61,21 +61,21 @@ class Function:
             version = inputs[0].version
         result = Tensor(output, None, version)
         if state.recording:
-            needs = tuple([isinstance(x, Tensor) and x.requires_grad for x in inputs])
-            if True in needs:
-                result.node = self._record(needs, inputs, result)
-                if state.running is not None:
-                    result.node.level = state.running.level + 1
+            self._record(state.running, inputs, result)
         return result
 
-    def _record(self, needs: tuple[bool, ...], inputs: tuple, result: Tensor) -> Node:
-        node = Node(self)
-        node.edges = tuple(
-            [x.node if need else None for x, need in zip(inputs, needs, strict=True)]
-        )
+    def _record(self, running: Node | None, inputs: tuple, result: Tensor) -> None:
+        """Give ``result`` its Node, if any input wants a gradient (written for speed)."""
+        edges = []
+        for x in inputs:
+            node = x.node if isinstance(x, Tensor) else None
+            edges.append(node if node is not None and node.requires_grad else None)
+        needs = tuple([edge is not None for edge in edges])
+        if True not in needs:
+            return
         keep_inputs, keep_output = _kept(self.reads, needs)
-        saved, checks = [], []
-        for x, keep in zip(inputs, keep_inputs, strict=True):
+        saved, checks, output = [], [], None
+        for x, keep in zip(inputs, keep_inputs):  # noqa: B905, equally long and hot
             if isinstance(x, Tensor):
                 if keep:
                     checks.append((x.version, x.version[0]))
@@ -83,11 +83,10 @@ class Function:
                     x = Absent(x.array)
             saved.append(x)
         if keep_output:
-            node.output = result.array
+            output = result.array
             checks.append((result.version, result.version[0]))
-        node.saved, node.checks = tuple(saved), tuple(checks)
-        node.spec = Absent(result.array)
-        return node
+        level = 0 if running is None else running.level + 1
+        result.node = Node(self, tuple(edges), tuple(saved), output, tuple(checks), level)
 
 
 @cache
@@ -264,7 +263,7 @@ def _walk(
         needs = tuple([edge in useful for edge in node.edges])
         if True not in needs:
             continue
-        y, *inputs = _unpack(node)
+        y, *inputs = _unpack(node, g)
         vjp, given = node.function.vjp, (needs, g, y, *inputs)
         gradients = around("vjp", node.function, vjp, given) if state.hooks else vjp(*given)
         for edge, need, x, gradient in zip(node.edges, needs, inputs, gradients, strict=True):
@@ -307,8 +306,8 @@ def _plan(roots: Iterable[Node], targets: set[Node] | None) -> tuple[list[Node],
     return order, useful
 
 
-def _unpack(node: Node) -> tuple:
-    """``y, *inputs`` as the node's vjp takes them."""
+def _unpack(node: Node, g: Tensor) -> tuple:
+    """``y, *inputs`` as the node's vjp takes them; ``g`` has the shape and dtype of y."""
     if node.saved is None:
         raise RuntimeError(
             "backward: trying to go through the graph a second time, but the values it needs have "
@@ -318,11 +317,12 @@ def _unpack(node: Node) -> tuple:
         if version[0] != count:
             raise RuntimeError(
                 f"backward: a value that the gradient of {type(node.function).__name__} (output "
-                f"shape {node.spec.shape}) needs has been changed in place since it was computed"
+                f"shape {g.shape}) needs has been changed in place since it was computed"
             )
     # A fresh handle on the same Node: the graph itself never points back at its outputs.
-    y = node.spec if node.output is None else Tensor(node.output, node, node.checks[-1][0])
-    return y, *node.saved
+    if node.output is None:
+        return Absent(g.array), *node.saved
+    return Tensor(node.output, node, node.checks[-1][0]), *node.saved
 
 
 def _free(node: Node) -> None:

@@ -131,14 +131,14 @@ def graph(outputs: Tensor | Sequence[Tensor], names: Mapping[str, Tensor] | None
     known = {t.node: (name, t) for name, t in (names or {}).items() if t.node is not None}
     specs: dict[Node, Any] = {y.node: y for y in outputs} | {n: t for n, (_, t) in known.items()}
     nodes = _below([y.node for y in outputs])
-    for node in nodes:  # a leaf knows its shape from those who use it
+    for node in nodes:  # a result's shape is known to those who use it
         for edge, value in zip(node.edges, node.saved or (), strict=False):
             if edge is not None:
                 specs.setdefault(edge, value)
     numbers = {node: i for i, node in enumerate(nodes, 1)}
     entries = []
     for node, number in numbers.items():
-        spec = node.spec or specs.get(node)
+        spec = specs.get(node)
         entries.append(
             Entry(
                 number=number,

@@ -58,10 +58,15 @@ def operands(name: str, *values: Any, floating: bool = False) -> list:
     not; NumPy's scalars count as Python numbers.  ``floating`` turns integers into the default
     float dtype, as division does.
     """
-    dtypes = {v.dtype for v in values if isinstance(v, Tensor)}
-    known = all(isinstance(v, Tensor) or type(v) in _PLAIN_NUMBERS for v in values)
-    if known and len(dtypes) == 1 and next(iter(dtypes)).kind in "fc":
-        return list(values)
+    first, dtype = values[0], None  # the common case first: floats of one dtype, plain numbers
+    if isinstance(first, Tensor) and (dtype := first.array.dtype).kind in "fc":
+        for other in values[1:]:
+            if type(other) not in _PLAIN_NUMBERS and not (
+                isinstance(other, Tensor) and other.array.dtype == dtype
+            ):
+                break
+        else:
+            return list(values)
     values = [operand(name, v) for v in values]
     if not any(isinstance(v, Tensor) for v in values):
         raise TypeError(f"{name}: expected at least one Tensor, got only numbers")
@@ -138,6 +143,8 @@ def size_from(name: str, size: tuple) -> tuple[int, ...]:
     """A shape given as separate ints or as one sequence."""
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
+    if all([type(n) is int for n in size]):
+        return size if type(size) is tuple else tuple(size)
     if not all(isinstance(n, (int, np.integer, Tensor)) for n in size):
         raise TypeError(f"{name}: expected integers as size, got {size}")
     return tuple(int(n) for n in size)

@@ -93,11 +93,12 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     shape = size_from("reshape", shape)
     if shape == x.shape:
         return x
-    known = prod([n for n in shape if n != -1])
-    fits = prod(shape) == x.numel() if -1 not in shape else known and x.numel() % known == 0
-    if not fits or shape.count(-1) > 1 or any(n < -1 for n in shape):
-        raise RuntimeError(f"reshape: shape {shape} is invalid for input of shape {x.shape}")
-    return Reshape(shape)(x)
+    if min(shape, default=0) >= -1:  # NumPy takes any negative length for -1
+        try:
+            return Reshape(shape)(x)
+        except ValueError:
+            pass
+    raise RuntimeError(f"reshape: shape {shape} is invalid for input of shape {x.shape}")
 
 
 def permute(input: Tensor, *dims: Any) -> Tensor:
