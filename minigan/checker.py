@@ -59,7 +59,8 @@ def gradcheck(
     Beside the values it checks that inputs stay unchanged, that gradients have their inputs'
     shapes and dtypes, that two runs give the same bits, that recording the gradient
     (``create_graph``) does not change it, that transposed, strided, reversed and broadcast inputs
-    give the same gradient, and that float32 inputs give float32 gradients close to it.
+    give the same gradient, and that float32, at every order, is as close to float64 as rounding
+    allows for this function.
 
     Args:
         f: a deterministic function of Tensors that returns a Tensor or a tuple of them; those
@@ -104,7 +105,7 @@ def gradcheck(
         inputs = inputs[0]
     problem = Problem(f, inputs, wrt)
     comparer = Comparer(problem, method, seed)
-    report = Report(checks=check_properties(problem, seed))
+    report = Report(checks=check_properties(problem, order, seed))
     for level in range(1, order + 1):
         for _ in range(probes):
             report.rows += comparer.compare(level)

@@ -2,14 +2,15 @@
 
 The tolerance comes from the estimated error of the numerical derivative and is relative: no
 absolute term lets a small gradient through.  Where the two differ, the rounding of both is
-*measured*, by moving the inputs by a few units in the last place: a derivative that is 0 but for
-rounding (the bias before a BatchNorm) passes, a forgotten one of 1e-8 does not.
+*measured* (see ``noise``): a derivative that is 0 but for rounding (the bias before a BatchNorm)
+passes, a forgotten one of 1e-8 does not.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from .noise import DOUBLE, noisy
 from .numeric import EPS, Estimate, Line
 from .problem import Phi, Problem
 from .report import FAIL, INCONCLUSIVE, PASS, Row
@@ -111,7 +112,7 @@ class Comparer:
     # -- rounding
 
     def _only_rounding(self, line: Line, engine: float, estimate: Estimate) -> bool:
-        """Whether the two differ by no more than moving the inputs by last places moves them.
+        """Whether the two differ by no more than rounding errors move them.
 
         An engine that says exactly 0 everywhere does not move: it has forgotten the gradient.
         """
@@ -119,11 +120,11 @@ class Comparer:
             return False
         moves, others = [], []
         for _ in range(6):
-            xs = [x * (1 + 4 * EPS * self.spare.standard_normal(x.shape)) for x in line.xs]
-            _, gradients = line.phi.engine(xs)
+            _, gradients = noisy(line.phi, line.xs, DOUBLE, self.spare)
             terms = zip(gradients, line.d, strict=True)
             moves.append(abs(sum((g * d).sum() for g, d in terms) - engine))
             if estimate.method == "complex":
+                xs = [x * (1 + 4 * EPS * self.spare.standard_normal(x.shape)) for x in line.xs]
                 moved = Line(line.phi, xs, line.d).complex_step()
                 others.append(abs(moved.value - estimate.value))
         rounding, difference = max(moves), abs(engine - estimate.value)

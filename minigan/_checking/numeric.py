@@ -77,7 +77,10 @@ class Line:
                 # One small difference may be luck; two in a row are convergence.
                 error = max(difference, previous / 32) + self._rounding(h)
                 previous = difference
-                if error < best.error:
+                # Steps longer than φ's bends agree on little, until a shorter one sees the slope.
+                apart = abs(value - best.value)
+                refuted = apart > max(4 * (error + best.error), abs(value) / 2)
+                if error < best.error or refuted:
                     best = Estimate(value, error, "central")
                 if self._constant(h):
                     return Estimate(0.0, 0.0, "central")

@@ -9,6 +9,7 @@ them, so a mistake in any entry of it shows in φ_k with probability 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,15 @@ class Problem:
     def point(self) -> list[np.ndarray]:
         """The arrays of the inputs to differentiate by."""
         return [self.full[i] for i in self.wrt]
+
+    def rounded(self, dtype: Any) -> Problem:
+        """The same problem at the nearest point that ``dtype`` represents, in float64 as before."""
+        other = copy(self)
+        other.full = [
+            x.astype(dtype).astype(np.float64) if i in self.floats else x
+            for i, x in enumerate(self.full)
+        ]
+        return other
 
     def leaves(self, xs: Sequence[np.ndarray]) -> list[Tensor]:
         """Fresh tensors of ``xs`` that want gradients."""
@@ -116,11 +126,11 @@ class Phi:
         return (y * Tensor(arrays.to_device(u, y.device))).sum()
 
     def __call__(self, leaves: Sequence[Tensor], dtype: Any = None) -> Tensor:
-        value, k = None, 0
+        value, k, first = None, 0, not self.cotangents
         for y in self.problem.outputs(leaves, dtype):
             term = self._against(k, y)
-            if not self.magnitude:
-                self.magnitude = float(np.abs(on_host(y.array) * self.cotangents[k]).sum())
+            if first:
+                self.magnitude += float(np.abs(on_host(y.array) * self.cotangents[k]).sum())
             value, k = term if value is None else value + term, k + 1
         for _ in range(1, self.order):
             gradients, value = gradients_of(value, leaves, create_graph=True), None
@@ -154,3 +164,15 @@ def gradients_of(
             value, leaves, create_graph=create_graph, allow_unused=True, materialize_grads=True
         )
     return [Tensor(arrays.array_module(x.array).zeros_like(x.array)) for x in leaves]
+
+
+def flat(found: tuple[float, Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """(value, gradients) as one list of arrays."""
+    value, gradients = found
+    return [np.asarray(value), *gradients]
+
+
+def largest(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference of finite entries."""
+    finite = np.isfinite(a) & np.isfinite(b)
+    return float(np.abs(a[finite] - b[finite]).max(initial=0.0))

@@ -1,9 +1,9 @@
 """What a gradient owes beside its values: it does not depend on how its inputs lie in memory.
 
 The gradient of φ_1 is taken once more in every way that must not matter: again, recorded for
-differentiation, with inputs transposed, strided, reversed and broadcast (stride 0), in float32.
-Two gradients agree where they differ by rounding only; how much that is, is measured by moving
-the inputs by a few units in the last place.
+differentiation, with inputs transposed, strided, reversed and broadcast (stride 0).  Two gradients
+agree where they differ by rounding only; how much that is, is measured (see ``noise``).  Whether
+they survive in float32 is left to ``precision``.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from .numeric import EPS
-from .problem import Phi, Problem
+from .noise import DOUBLE, noisy
+from .precision import check_float32
+from .problem import Phi, Problem, flat, largest
 from .report import FAIL, PASS, SKIPPED, Check
 
 Arrays = Sequence[np.ndarray]
 
 
-def check_properties(problem: Problem, seed: int) -> list[Check]:
-    """All properties, on one random cotangent."""
+def check_properties(problem: Problem, order: int, seed: int) -> list[Check]:
+    """All properties, on one random cotangent; float32's at every order up to ``order``."""
     phi = Phi(problem, 1, np.random.default_rng([seed, 2]))
     rng = np.random.default_rng([seed, 3])
     xs = problem.point
@@ -38,7 +39,7 @@ def check_properties(problem: Problem, seed: int) -> list[Check]:
         for name, layout in LAYOUTS.items():
             laid_out = phi.engine([layout(x) for x in xs])
             checks.append(agree(name, plain, laid_out, f"{name} inputs"))
-        checks += [_broadcast(phi, xs, rng), _float32(phi, xs, rng)]
+        checks += [_broadcast(phi, xs, rng), check_float32(problem, order, seed)]
     return checks
 
 
@@ -73,7 +74,7 @@ class Agreement:
         self.phi, self.xs, self.rng = phi, xs, rng
 
     def __call__(self, name: str, expected: tuple, found: tuple, changed: str) -> Check:
-        expected, found = _flat(expected), _flat(found)
+        expected, found = flat(expected), flat(found)
         room = None
         for i, (a, b) in enumerate(zip(expected, found, strict=True)):
             what = f"the gradient by input {self.phi.problem.wrt[i - 1]}" if i else "the value"
@@ -82,7 +83,7 @@ class Agreement:
             if self._close(a, b, 0.0 if i else self.phi.magnitude):
                 continue
             room = room or self._rounding(expected)
-            worst = _largest(a, b)
+            worst = largest(a, b)
             if worst > 8 * room[i] or not np.array_equal(np.isfinite(a), np.isfinite(b)):
                 return Check(name, FAIL, f"{changed}: {what} differs by {worst:.2e}")
         return Check(name, PASS)
@@ -91,28 +92,14 @@ class Agreement:
         if not np.array_equal(np.isfinite(a), np.isfinite(b)):
             return False
         size = max(scale, np.abs(a[np.isfinite(a)]).max(initial=0.0))
-        return bool(_largest(a, b) <= 1e-10 * size)
+        return bool(largest(a, b) <= 1e-10 * size)
 
     def _rounding(self, expected: list[np.ndarray]) -> list[float]:
         room = [0.0] * len(expected)
         for _ in range(3):
-            xs = [x * (1 + 4 * EPS * self.rng.standard_normal(x.shape)) for x in self.xs]
-            with np.errstate(all="ignore"):
-                moved = _flat(self.phi.engine(xs))
-            room = [max(r, _largest(a, b)) for r, a, b in zip(room, expected, moved, strict=True)]
+            moved = flat(noisy(self.phi, self.xs, DOUBLE, self.rng))
+            room = [max(r, largest(a, b)) for r, a, b in zip(room, expected, moved, strict=True)]
         return room
-
-
-def _flat(found: tuple) -> list[np.ndarray]:
-    """(value, gradients) as one list of arrays."""
-    value, gradients = found
-    return [np.asarray(value), *gradients]
-
-
-def _largest(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest difference of finite entries."""
-    finite = np.isfinite(a) & np.isfinite(b)
-    return float(np.abs(a[finite] - b[finite]).max(initial=0.0))
 
 
 # ------------------------------------------------------------------------------ memory layouts
@@ -161,62 +148,3 @@ def _broadcast(phi: Phi, xs: Arrays, rng: np.random.Generator) -> Check:
             return Check(name, SKIPPED, f"equal values raise {type(error).__name__}")
         found = phi.engine(thin)
         return Agreement(phi, full, rng)(name, expected, found, "stride-0 inputs")
-
-
-# ------------------------------------------------------------------------------ float32
-
-EPS32 = float(np.finfo(np.float32).eps)
-ALLOWED32 = 32.0
-
-
-def _float32(phi: Phi, xs: Arrays, rng: np.random.Generator) -> Check:
-    """Float32 gradients of float32 inputs, beside float64's at the very same points.
-
-    The deviation is given in units of ε·(max |g| + κ), with κ = max |Δg|/ε the gradient's own
-    sensitivity to a relative change ε of the inputs: its condition.
-    """
-    name = "float32"
-    narrow = [x.astype(np.float32) for x in xs]
-    wide = [x.astype(np.float64) for x in narrow]
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        found = phi.engine(narrow, dtype=np.float32)[1]
-        value, expected = phi.engine(wide)
-        if any(g.dtype != np.float32 for g in found):
-            return Check(name, FAIL, f"the gradients are {', '.join(str(g.dtype) for g in found)}")
-        if 0 < max(np.abs(g).max(initial=0.0) for g in expected) < 1e-35:
-            return Check(name, SKIPPED, "beyond the range of float32")
-        finite = [np.isfinite(g).all() for g in (*found, *expected)]
-        if not all(finite):
-            large = max(abs(value), *(np.abs(g).max(initial=0.0) for g in expected))
-            same = not all(np.isfinite(g).all() for g in expected)
-            if same or not large < 1e30:
-                return Check(name, SKIPPED, "beyond the range of float32")
-            return Check(name, FAIL, "a gradient is not finite in float32, but is in float64")
-        scale = [float(np.abs(g).max(initial=0.0)) for g in expected]
-        for at, dtype in ((wide, np.float64), (narrow, np.float32)):
-            base = expected if dtype == np.float64 else found
-            for _ in range(2):
-                xs = [
-                    (x * (1 + 2 * EPS32 * rng.standard_normal(x.shape))).astype(dtype) for x in at
-                ]
-                moved = phi.engine(xs, dtype=dtype)[1]
-                scale = [
-                    max(s, float(np.abs(a - b).max(initial=0.0)) / EPS32)
-                    for s, a, b in zip(scale, base, moved, strict=True)
-                ]
-    units = [
-        _units(_largest(a, b), s, float(np.abs(a).max(initial=0.0)), phi.magnitude)
-        for a, b, s in zip(expected, found, scale, strict=True)
-    ]
-    worst = max(units)
-    verdict = PASS if worst <= ALLOWED32 else FAIL
-    detail = "" if verdict == PASS else f"{worst:.1e} units of float32's rounding from float64"
-    return Check(name, verdict, detail, worst)
-
-
-def _units(deviation: float, scale: float, size: float, magnitude: float) -> float:
-    """The deviation in units of ε·scale; a gradient that is 0 but for rounding deviates by 0."""
-    if not deviation or (size <= 1e4 * EPS * magnitude and deviation <= 64 * EPS32 * magnitude):
-        return 0.0
-    return deviation / (EPS32 * scale) if scale else float("inf")

@@ -98,7 +98,11 @@ class Report:
     def __str__(self) -> str:
         lines = [f"gradcheck: {self.verdict}"]
         lines += [f"  {row}" for row in self.rows]
-        passed = [check.name for check in self.checks if check.verdict == PASS]
+        passed = [
+            f"{check.name}{f' ({check.detail})' if check.detail else ''}"
+            for check in self.checks
+            if check.verdict == PASS
+        ]
         if passed:
             lines.append(f"  also: {', '.join(passed)}")
         lines += [f"  {check}" for check in self.checks if check.verdict != PASS]
