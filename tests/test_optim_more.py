@@ -147,10 +147,11 @@ def test_defaults_are_pytorchs():
     p = [leaf(np.ones(1))]
     assert optim.Adagrad(p).defaults == {
         **{"lr": 0.01, "lr_decay": 0.0, "eps": 1e-10, "weight_decay": 0.0},
-        "initial_accumulator_value": 0.0,
+        **{"initial_accumulator_value": 0.0, "maximize": False},
     }
     assert optim.AdamW(p).defaults == {
-        **{"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
+        **{"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
+        **{"amsgrad": False, "maximize": False},
     }
 
 

@@ -1,7 +1,8 @@
 """Optimizers: how parameters move along their gradients, named as in ``torch.optim``."""
 
 from . import lr_scheduler
-from .algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
+from .adam import Adam, AdamW
+from .algorithms import SGD, Adagrad, RMSprop
 from .optimizer import Optimizer
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]

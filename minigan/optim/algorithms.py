@@ -1,9 +1,11 @@
-"""The algorithms, in order of increasing complexity.  Formulas and defaults are PyTorch's."""
+"""The algorithms, in order of increasing complexity.  Formulas and defaults are PyTorch's.
+
+Adam and AdamW, the last of them, have a file of their own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import sqrt
 
 from ..array import array_module
 from .optimizer import Optimizer
@@ -30,7 +32,13 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ):
+        self.refuse(foreach=foreach, differentiable=differentiable, fused=fused)
         super().__init__(
             params,
             {
@@ -39,6 +47,7 @@ class SGD(Optimizer):
                 "dampening": dampening,
                 "weight_decay": weight_decay,
                 "nesterov": nesterov,
+                "maximize": maximize,
             },
         )
 
@@ -90,7 +99,13 @@ class Adagrad(Optimizer):
         weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ):
+        self.refuse(foreach=foreach, differentiable=differentiable, fused=fused)
         super().__init__(
             params,
             {
@@ -99,6 +114,7 @@ class Adagrad(Optimizer):
                 "eps": eps,
                 "weight_decay": weight_decay,
                 "initial_accumulator_value": initial_accumulator_value,
+                "maximize": maximize,
             },
         )
 
@@ -136,7 +152,12 @@ class RMSprop(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
     ):
+        self.refuse(capturable=capturable, foreach=foreach, differentiable=differentiable)
         super().__init__(
             params,
             {
@@ -146,6 +167,7 @@ class RMSprop(Optimizer):
                 "weight_decay": weight_decay,
                 "momentum": momentum,
                 "centered": centered,
+                "maximize": maximize,
             },
         )
 
@@ -183,84 +205,3 @@ class RMSprop(Optimizer):
         else:
             scratch *= lr
             p -= scratch
-
-
-class Adam(Optimizer):
-    """m ← β₁·m + (1 - β₁)·g,  v ← β₂·v + (1 - β₂)·g²,  p ← p - lr·m̂/(√v̂ + ε).
-
-    m̂ = m/(1 - β₁ᵗ) and v̂ = v/(1 - β₂ᵗ) undo the bias of starting at zero.
-
-    Source: Kingma & Ba 2015, arXiv 1412.6980.
-    """
-
-    slots = ("exp_avg", "exp_avg_sq")
-
-    def __init__(
-        self,
-        params: Iterable,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ):
-        super().__init__(
-            params, {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        )
-
-    def check(self, group):
-        super().check(group)
-        if not all(b < 1 for b in group["betas"]):
-            raise ValueError(f"{type(self).__name__}: betas must be below 1, got {group['betas']}")
-
-    def constants(self, group, state):
-        beta1, beta2 = group["betas"]
-        step = state["step"]
-        return {
-            "beta1": beta1,
-            "beta2": beta2,
-            "eps": group["eps"],
-            "rate": group["lr"] / (1 - beta1**step),
-            "root": 1 / sqrt(1 - beta2**step),
-        }
-
-    def update(self, p, g, m, v, scratch, *, beta1, beta2, eps, rate, root):
-        xp = array_module(p)
-        m *= beta1
-        m += xp.multiply(g, 1 - beta1, out=scratch)
-        v *= beta2
-        xp.multiply(g, g, out=scratch)
-        scratch *= 1 - beta2
-        v += scratch
-        xp.sqrt(v, out=scratch)
-        scratch *= root
-        scratch += eps
-        xp.divide(m, scratch, out=scratch)
-        scratch *= rate
-        p -= scratch
-
-
-class AdamW(Adam):
-    """Adam with the decay apart from the gradient: first p ← p·(1 - lr·weight_decay).
-
-    Source: Loshchilov & Hutter 2017, arXiv 1711.05101.
-    """
-
-    decay_in_gradient = False
-
-    def __init__(
-        self,
-        params: Iterable,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ):
-        super().__init__(params, lr, betas, eps, weight_decay)
-
-    def constants(self, group, state):
-        shrink = 1 - group["lr"] * group["weight_decay"]
-        return {**super().constants(group, state), "shrink": shrink}
-
-    def update(self, p, *arrays, shrink, **constants):
-        p *= shrink
-        super().update(p, *arrays, **constants)

@@ -24,7 +24,8 @@ class Optimizer:
     """The base: groups of parameters with settings of their own, and state for each parameter.
 
     A subclass names its state arrays in ``slots`` and defines ``update``, which changes flat
-    blocks of a parameter and its state in place.
+    blocks of a parameter and its state in place.  Two settings mean the same everywhere:
+    ``maximize`` climbs, with -g as the gradient g, and ``weight_decay`` then adds weight_decay·p.
 
     Args:
         params: leaf Tensors, or dicts {"params": leaf Tensors, and any setting that differs}.
@@ -78,6 +79,14 @@ class Optimizer:
         self.check(group)
         self.param_groups.append(group)
 
+    def refuse(self, **options: Any) -> None:
+        """Raise ValueError for PyTorch's options on *how* to compute, unless they are off."""
+        for option, value in options.items():
+            if value:
+                raise ValueError(
+                    f"{type(self).__name__}: {option}={value} is not available here, leave it out"
+                )
+
     def check(self, group: dict[str, Any]) -> None:
         """Raise ValueError where a setting of ``group`` makes no sense."""
         for option in self.defaults:
@@ -116,16 +125,19 @@ class Optimizer:
         values = xp.ascontiguousarray(p.array).reshape(-1)
         gradient = xp.ascontiguousarray(p.grad.array).reshape(-1)
         decay = group.get("weight_decay") if self.decay_in_gradient else None
+        climb = group.get("maximize")
         block = min(BLOCK, p.numel()) if xp is np else p.numel()
         scratch = xp.empty(block, p.dtype)
-        decayed = xp.empty(block, p.dtype) if decay else None
+        changed = xp.empty(block, p.dtype) if decay or climb else None
         for start in range(0, p.numel(), block or 1):
             part = slice(start, start + block)
             g = gradient[part]
             n = g.size
             if decay:
-                g = xp.multiply(values[part], decay, out=decayed[:n])
-                g += gradient[part]
+                g = xp.multiply(values[part], decay, out=changed[:n])
+                (xp.subtract if climb else xp.add)(g, gradient[part], out=g)
+            elif climb:
+                g = xp.negative(g, out=changed[:n])
             self.update(values[part], g, *[a[part] for a in arrays], scratch[:n], **constants)
         if not p.array.flags.c_contiguous:
             p.array[...] = values.reshape(p.shape)
