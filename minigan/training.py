@@ -9,20 +9,21 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from ._console import interrupts_wait, say
 
 if TYPE_CHECKING:
     from .run import Run
 
 
+# What a training imports, sooner or later: at once, because Ctrl-C can get lost in an import.
+_NEEDED = ("PIL.Image", "scipy.special", "threadpoolctl", "tqdm", "minigan.run")
+
+
 class Usage(ValueError):
     """What was typed cannot be understood."""
-
-
-def say(text: str) -> None:
-    """A line on stderr, if there is one."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        print(text, file=sys.stderr)
 
 
 def settings_from(pairs: Sequence[str]) -> dict[str, str]:
@@ -36,6 +37,9 @@ def settings_from(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def train(arguments: argparse.Namespace) -> int:
+    with interrupts_wait():
+        for name in _NEEDED:
+            import_module(name)
     if arguments.resume is not None:
         run = _resume(arguments)
     elif arguments.recipe is None:
@@ -66,7 +70,7 @@ def _begin(arguments: argparse.Namespace) -> Run:
     batch = arguments.batch_size or chosen.batch_size
     steps = arguments.steps or chosen.steps
     if arguments.epochs is not None:
-        images = len(data.load(name, data_dir=folder, image_size=arguments.image_size))
+        images = data.count(name, data_dir=folder)
         if batch > images:
             raise RunError(f"--batch-size {batch}: {name} has only {images} images")
         steps = arguments.epochs * (images // batch)

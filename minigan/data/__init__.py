@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 
 from minigan.data.batches import Batches
-from minigan.data.glyphs import load_glyphs
-from minigan.data.idx import load_mnist, read_idx
+from minigan.data.glyph_cache import COUNTS, load_glyphs
+from minigan.data.idx import count_mnist, load_mnist, read_idx
 from minigan.data.images import DataError, ImageData, resized, whole_number
 
-__all__ = ["Batches", "DataError", "ImageData", "load", "names", "read_idx"]
+__all__ = ["Batches", "DataError", "ImageData", "count", "load", "names", "read_idx"]
 
 _NAMES = ("glyphs", "mnist")
 _SPLITS = ("train", "test")
@@ -29,6 +29,18 @@ def names() -> tuple[str, ...]:
     ('glyphs', 'mnist')
     """
     return _NAMES
+
+
+def count(
+    name: str, *, data_dir: str | os.PathLike[str] | None = None, split: str = "train"
+) -> int:
+    """How many images ``load`` gives, without loading them.  Arguments and errors are ``load``'s.
+
+    >>> count("glyphs", split="test")
+    2000
+    """
+    _expect_known(name, split)
+    return COUNTS[split] if name == "glyphs" else count_mnist(split, data_dir)
 
 
 def load(
@@ -69,10 +81,7 @@ def load(
         ...
     minigan.data.DataError: data set: expected one of glyphs, mnist; got 'imagenet'
     """
-    if name not in _NAMES:
-        raise DataError(f"data set: expected one of {', '.join(_NAMES)}; got {name!r}")
-    if split not in _SPLITS:
-        raise DataError(f"split: expected one of {', '.join(_SPLITS)}; got {split!r}")
+    _expect_known(name, split)
     if count is not None:
         count = whole_number("count", count, 1)
     if name == "glyphs":
@@ -88,3 +97,10 @@ def load(
         images = resized(images, image_size)
     labels = None if data.labels is None else data.labels[:count]
     return ImageData(data.name, images, labels, data.classes)
+
+
+def _expect_known(name: str, split: str) -> None:
+    if name not in _NAMES:
+        raise DataError(f"data set: expected one of {', '.join(_NAMES)}; got {name!r}")
+    if split not in _SPLITS:
+        raise DataError(f"split: expected one of {', '.join(_SPLITS)}; got {split!r}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from minigan.serialize import SerializeError, read_npz, write_npz
 
 
 def cache_folder() -> Path | None:
@@ -31,12 +34,8 @@ def read_arrays(name: str) -> dict[str, np.ndarray] | None:
     if folder is None:
         return None
     try:
-        # Opened here, because np.load leaves a file that is no archive open.
-        with open(folder / name, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    # A damaged archive makes NumPy and zipfile raise almost anything (ValueError, BadZipFile,
-    # zlib.error, NotImplementedError, MemoryError ...): every one of them means "make it again".
-    except Exception:
+        return read_npz(folder / name)
+    except SerializeError:
         return None
 
 
@@ -45,19 +44,22 @@ def write_arrays(name: str, **arrays: np.ndarray) -> None:
     folder = cache_folder()
     if folder is None:
         return
-    temporary = None
-    try:
+    with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        # In the same folder, because a rename is atomic only within one file system.
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, folder / name)
-        temporary = None
-    except OSError:
-        pass
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        write_npz(folder / name, arrays)
+
+
+def remove(out_of_date: Callable[[str, float], bool]) -> None:
+    """Remove the files of which ``out_of_date(name, time of writing)`` is true, where possible.
+
+    Folders and symbolic links are never asked about.
+    """
+    folder = cache_folder()
+    if folder is None:
+        return
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                regular = entry.is_file(follow_symlinks=False)
+                if regular and out_of_date(entry.name, entry.stat().st_mtime):
+                    os.unlink(entry.path)

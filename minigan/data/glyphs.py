@@ -9,20 +9,15 @@ Signed distances as glyphs: Green, "Improved Alpha-Tested Magnification", SIGGRA
 from __future__ import annotations
 
 import functools
-import hashlib
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from minigan.data import cache
 from minigan.data.images import DataError, ImageData, whole_number
 
 SIZE = 28
 MAX_COUNT = 200_000
-_DEFAULT_COUNT = {"train": 20_000, "test": 2_000}
-_SPLIT_SEED = {"train": 0, "test": 1}
 
 # The bundled faces with ten plain digits: file, code point of the zero, slant (dx / dy). Sans, bold
 # sans and typewriter digits are among STIXGeneral's mathematical alphanumerics. Left out: DejaVu
@@ -50,8 +45,8 @@ FACES = (
     ("cmtt10", 0x30, 0.0),
 )
 
-# Raise it with every change of this file that changes a pixel: old caches are then left alone.
-_FORMAT_VERSION = 1
+# Raise it with every change of this file that changes a pixel: old caches are then removed.
+VERSION = 1
 _BLOCK = 1000  # samples drawn at a time: their coordinates (1000 x 784 float32) stay in cache
 _RASTER, _FONT_SIZE = 256, 210  # pixels; digits are 130 to 190 of them high
 _REDUCE = 2  # raster pixels to one cell of the distance field
@@ -229,53 +224,3 @@ def _bilinear(fields: np.ndarray, which: np.ndarray, x: np.ndarray, y: np.ndarra
     below = flat[corner]
     below += x * (flat[corner + 1] - below)
     return above + y * (below - above)
-
-
-def load_glyphs(split: str, count: int | None = None) -> ImageData:
-    """The digits of ``split``, from the cache where they are there already.
-
-    Args:
-        split: "train" (20,000 images) or "test" (2,000, drawn from another seed).
-        count: draw this many instead, 1 to 200,000. A smaller set is the start of a larger one.
-
-    Returns:
-        ImageData with uint8 images (N, 1, 28, 28), int64 labels (N,) and ten classes.
-
-    Raises:
-        DataError: ``count`` is out of range, or a bundled font is missing.
-    """
-    if count is None:
-        count = _DEFAULT_COUNT[split]
-    count, seed = whole_number("count", count, 1, MAX_COUNT), _SPLIT_SEED[split]
-    name = f"glyphs-v{_FORMAT_VERSION}-{split}-{count}-seed{seed}-{_fingerprint()}.npz"
-    stored = cache.read_arrays(name)
-    if stored is not None and _is_whole(stored, count):
-        return ImageData("glyphs", stored["images"], stored["labels"], 10)
-    data = draw_glyphs(count, seed)
-    cache.write_arrays(name, images=data.images, labels=data.labels)
-    return data
-
-
-def _is_whole(stored: dict[str, np.ndarray], count: int) -> bool:
-    images, labels = stored.get("images"), stored.get("labels")
-    return (
-        images is not None
-        and labels is not None
-        and (images.dtype, images.shape) == (np.uint8, (count, 1, SIZE, SIZE))
-        and (labels.dtype, labels.shape) == (np.int64, (count,))
-        and bool(((labels >= 0) & (labels <= 9)).all())
-    )
-
-
-def _fingerprint() -> str:
-    """A hash of what decides the pixels besides this file: the fonts and the libraries.
-
-    From the installed metadata, because importing them would take longer than reading the cache.
-    """
-    versions = []
-    for library in ("matplotlib", "numpy", "pillow", "scipy"):
-        try:
-            versions.append((library, metadata.version(library)))
-        except metadata.PackageNotFoundError:
-            versions.append((library, "unknown"))
-    return hashlib.sha256(repr((versions, FACES)).encode()).hexdigest()[:12]

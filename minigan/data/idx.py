@@ -7,11 +7,13 @@ the file is beyond that, so a length that does not fit is an error here, never a
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import math
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,23 +51,46 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
            [4, 5, 6]], dtype=uint8)
     """
     path = Path(path)
+    with _opened(path) as stream:
+        shape = _shape(path, stream)
+        size = math.prod(shape)
+        # One byte more than stated: enough to see trailing bytes, and at the end of a gzip stream
+        # it makes Python compare the checksum.
+        content = _read(stream, size + 1)
+    if len(content) < size:
+        raise DataError(
+            f"{path}: truncated, the header states shape {shape} = {size} bytes, "
+            f"the file holds {len(content)}"
+        )
+    if len(content) > size:
+        raise DataError(
+            f"{path}: trailing bytes after the {size} that the header states (shape {shape})"
+        )
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A file's bytes, unpacked where it is gzip; what goes wrong with them is a DataError."""
     try:
         with path.open("rb") as raw:
             compressed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
             if compressed:
                 with gzip.GzipFile(fileobj=raw) as unzipped:
-                    return _parse(path, unzipped)
-            if path.suffix == ".gz":
+                    yield unzipped
+            elif path.suffix == ".gz":
                 raise DataError(f"{path}: expected gzip data (first bytes 1f 8b), got other bytes")
-            return _parse(path, raw)
+            else:
+                yield raw
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path}: the gzip data is damaged or cut short ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def _parse(path: Path, stream: BinaryIO) -> np.ndarray:
+def _shape(path: Path, stream: BinaryIO) -> tuple[int, ...]:
+    """What the header states."""
     magic = _read(stream, 4)
     if len(magic) < 4:
         raise DataError(f"{path}: expected an IDX header, the file ends after {len(magic)} bytes")
@@ -81,21 +106,7 @@ def _parse(path: Path, stream: BinaryIO) -> np.ndarray:
             f"{path}: expected {ndim} dimensions of 4 bytes, the file ends after "
             f"{len(header)} of these bytes"
         )
-    shape = struct.unpack(f">{ndim}I", header)
-    size = math.prod(shape)
-    # One byte more than stated: enough to see trailing bytes, and at the end of a gzip stream it
-    # makes Python compare the checksum.
-    content = _read(stream, size + 1)
-    if len(content) < size:
-        raise DataError(
-            f"{path}: truncated, the header states shape {shape} = {size} bytes, "
-            f"the file holds {len(content)}"
-        )
-    if len(content) > size:
-        raise DataError(
-            f"{path}: trailing bytes after the {size} that the header states (shape {shape})"
-        )
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    return struct.unpack(f">{ndim}I", header)
 
 
 def _read(stream: BinaryIO, size: int) -> bytearray:
@@ -125,22 +136,10 @@ def load_mnist(split: str, data_dir: str | os.PathLike[str] | None) -> ImageData
         DataError: no folder given, a file is missing or damaged, or images and labels do not
             belong together.
     """
-    if data_dir is None:
-        raise DataError("mnist: needs the folder with its IDX files, pass --data-dir (data_dir=)")
-    folder = Path(data_dir)
-    if not folder.is_dir():
-        state = "is a file" if folder.exists() else "does not exist"
-        raise DataError(f"{folder}: expected the folder with the MNIST files, it {state}")
-    stem = _SPLIT_STEMS[split]
-    images_path = _find(folder, f"{stem}-images", "idx3-ubyte")
-    labels_path = _find(folder, f"{stem}-labels", "idx1-ubyte")
+    images_path, labels_path = _files(split, data_dir)
     images, labels = read_idx(images_path), read_idx(labels_path)
-    _expect_kind(images_path, images, 3, "images")
-    _expect_kind(labels_path, labels, 1, "labels")
-    if images.shape[1:] != (28, 28):
-        raise DataError(f"{images_path}: expected images of shape (28, 28), got {images.shape[1:]}")
-    if not len(images):
-        raise DataError(f"{images_path}: expected at least one image, the file states 0")
+    _expect_images(images_path, images.shape)
+    _expect_kind(labels_path, labels.shape, 1, "labels")
     if len(images) != len(labels):
         raise DataError(
             f"{labels_path}: expected one label for each of the {len(images)} images in "
@@ -152,6 +151,32 @@ def load_mnist(split: str, data_dir: str | os.PathLike[str] | None) -> ImageData
     return ImageData("mnist", images[:, np.newaxis], labels.astype(np.int64), 10)
 
 
+def count_mnist(split: str, data_dir: str | os.PathLike[str] | None) -> int:
+    """How many images ``load_mnist`` gives, from the header of the file alone.
+
+    Raises:
+        DataError: no folder given, a file is missing, or the images' header is not MNIST's.
+    """
+    path, _ = _files(split, data_dir)
+    with _opened(path) as stream:
+        shape = _shape(path, stream)
+    _expect_images(path, shape)
+    return shape[0]
+
+
+def _files(split: str, data_dir: str | os.PathLike[str] | None) -> tuple[Path, Path]:
+    """Where the images and the labels of ``split`` are."""
+    if data_dir is None:
+        raise DataError("mnist: needs the folder with its IDX files, pass --data-dir (data_dir=)")
+    folder = Path(data_dir)
+    if not folder.is_dir():
+        state = "is a file" if folder.exists() else "does not exist"
+        raise DataError(f"{folder}: expected the folder with the MNIST files, it {state}")
+    stem = _SPLIT_STEMS[split]
+    images = _find(folder, f"{stem}-images", "idx3-ubyte")
+    return images, _find(folder, f"{stem}-labels", "idx1-ubyte")
+
+
 def _find(folder: Path, stem: str, kind: str) -> Path:
     names = [f"{stem}{mark}{kind}{end}" for mark in "-." for end in ("", ".gz")]
     for name in names:
@@ -160,10 +185,18 @@ def _find(folder: Path, stem: str, kind: str) -> Path:
     raise DataError(f"{folder}: expected a file {names[0]} (or .gz), there is none")
 
 
-def _expect_kind(path: Path, array: np.ndarray, ndim: int, kind: str) -> None:
-    if array.ndim != ndim:
-        holds = {1: "labels", 3: "images"}.get(array.ndim, f"a {array.ndim}-D array")
+def _expect_images(path: Path, shape: tuple[int, ...]) -> None:
+    _expect_kind(path, shape, 3, "images")
+    if shape[1:] != (28, 28):
+        raise DataError(f"{path}: expected images of shape (28, 28), got {shape[1:]}")
+    if not shape[0]:
+        raise DataError(f"{path}: expected at least one image, the file states 0")
+
+
+def _expect_kind(path: Path, shape: tuple[int, ...], ndim: int, kind: str) -> None:
+    if len(shape) != ndim:
+        holds = {1: "labels", 3: "images"}.get(len(shape), f"a {len(shape)}-D array")
         raise DataError(
             f"{path}: expected {kind} (magic 0x{0x800 + ndim:08x}), "
-            f"the file holds {holds} (magic 0x{0x800 + array.ndim:08x})"
+            f"the file holds {holds} (magic 0x{0x800 + len(shape):08x})"
         )

@@ -1,4 +1,4 @@
-"""Glyphs: the same for the same seed, legible, rightly labelled, whole; the cache never harms."""
+"""Glyphs: the same for the same seed, legible, rightly labelled, whole."""
 
 import hashlib
 import os
@@ -10,18 +10,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import label as components
 
-from minigan.data import DataError, cache, glyphs, load
+from minigan.data import DataError, glyphs, load
 from minigan.data.glyphs import draw_glyphs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("MINIGAN_DATA", REPOSITORY.parent / "shared" / "data")) / "mnist"
-
-
-@pytest.fixture(autouse=True)
-def cache_folder(tmp_path, monkeypatch):
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("MINIGAN_CACHE", str(folder))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +61,7 @@ def test_a_fresh_process_draws_the_same_bytes(train):
 
 
 def test_seed_zero_is_pinned(train):
-    # A change here changes everyone's training data: raise _FORMAT_VERSION with it. Means, not a
+    # A change here changes everyone's training data: raise VERSION with it. Means, not a
     # hash, because another FreeType or SciPy may move a grey level here and there.
     assert train.labels[:10].tolist() == [4, 6, 2, 7, 3, 5, 9, 0, 8, 1]
     means = train.images[:10].mean(axis=(1, 2, 3))
@@ -172,109 +165,3 @@ def test_a_missing_font_is_named(monkeypatch):
     monkeypatch.setattr(glyphs, "FACES", (("NoSuchFace", 0x30, 0.0),))
     with pytest.raises(DataError, match=r"NoSuchFace\.ttf: glyphs needs this font"):
         draw_glyphs(10, 0)
-
-
-# ---- the cache
-
-
-def never(*_):
-    raise AssertionError("drawn again although the cache is whole")
-
-
-def test_the_second_load_reads_what_the_first_wrote(cache_folder, monkeypatch):
-    first = load("glyphs", count=30)
-    (file,) = cache_folder.iterdir()
-    assert file.name.startswith("glyphs-v1-train-30-seed0-") and file.suffix == ".npz"
-    monkeypatch.setattr(glyphs, "draw_glyphs", never)
-    second = load("glyphs", count=30)
-    assert first.images.tobytes() == second.images.tobytes()
-    assert first.labels.tobytes() == second.labels.tobytes()
-    assert second.images.dtype == np.uint8 and second.labels.dtype == np.int64
-
-
-def test_splits_counts_and_libraries_have_files_of_their_own(cache_folder, monkeypatch):
-    load("glyphs", count=20)
-    load("glyphs", count=30)
-    load("glyphs", count=20, split="test")
-    assert len(list(cache_folder.iterdir())) == 3
-    monkeypatch.setattr(glyphs.metadata, "version", lambda name: "0.0")
-    load("glyphs", count=20)
-    assert len(list(cache_folder.iterdir())) == 4
-
-
-def flipped(content):
-    return content[:700] + bytes([content[700] ^ 1]) + content[701:]
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content: b"",
-        lambda content: content[:-1],
-        lambda content: content[: len(content) // 2],
-        lambda content: b"not a zip file at all",
-        lambda content: b"\x80\x04N.",  # a pickle
-        flipped,
-    ],
-)
-def test_a_damaged_cache_is_made_again_and_healed(cache_folder, damage):
-    good = load("glyphs", count=20)
-    (file,) = cache_folder.iterdir()
-    whole = file.read_bytes()
-    file.write_bytes(damage(whole))
-    again = load("glyphs", count=20)
-    assert again.images.tobytes() == good.images.tobytes()
-    assert again.labels.tobytes() == good.labels.tobytes()
-    (file,) = cache_folder.iterdir()
-    assert cache.read_arrays(file.name)["images"].tobytes() == good.images.tobytes()
-
-
-@pytest.mark.parametrize(
-    "arrays",
-    [
-        {},
-        {"images": np.zeros((20, 1, 28, 28), np.uint8)},
-        {"images": np.zeros((19, 1, 28, 28), np.uint8), "labels": np.zeros(19, np.int64)},
-        {"images": np.zeros((20, 1, 28, 28), np.float32), "labels": np.zeros(20, np.int64)},
-        {"images": np.zeros((20, 1, 28, 28), np.uint8), "labels": np.full(20, 10)},
-        {"images": np.array([{}], object), "labels": np.zeros(20, np.int64)},
-    ],
-)
-def test_a_cache_with_other_content_is_made_again(cache_folder, arrays):
-    good = load("glyphs", count=20)
-    (file,) = cache_folder.iterdir()
-    np.savez(file, **arrays)
-    again = load("glyphs", count=20)
-    assert again.images.tobytes() == good.images.tobytes()
-
-
-def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
-    (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path / "file" / "cache"))
-    assert len(load("glyphs", count=20)) == 20
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_a_write_that_fails_leaves_nothing_behind(cache_folder, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(cache.os, "fsync", full)
-    assert len(load("glyphs", count=20)) == 20
-    assert list(cache_folder.iterdir()) == []
-
-
-def test_the_order_of_the_cache_folders(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/someone")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/var/xdg")
-    monkeypatch.setenv("MINIGAN_CACHE", "/var/own")
-    assert cache.cache_folder() == Path("/var/own")
-    monkeypatch.setenv("MINIGAN_CACHE", "~/own")
-    assert cache.cache_folder() == Path("/home/someone/own")
-    monkeypatch.setenv("MINIGAN_CACHE", "")
-    assert cache.cache_folder() == Path("/var/xdg/minigan")
-    monkeypatch.delenv("MINIGAN_CACHE")
-    assert cache.cache_folder() == Path("/var/xdg/minigan")
-    for unset in ("", "relative/path"):
-        monkeypatch.setenv("XDG_CACHE_HOME", unset)
-        assert cache.cache_folder() == Path("/home/someone/.cache/minigan")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minigan import data as datasets
 from minigan.data import DataError, load, read_idx
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -151,6 +152,7 @@ def test_every_spelling_of_every_split(tmp_path, mark, end, split, stem):
     (tmp_path / f"{stem}-labels{mark}idx1-ubyte{end}").write_bytes(wrap(LABELS))
     data = load("mnist", data_dir=str(tmp_path), split=split)
     assert data.images.tobytes() == PIXELS and data.labels.tolist() == [7, 0, 9]
+    assert datasets.count("mnist", data_dir=str(tmp_path), split=split) == 3
     other = {"train": "test", "test": "train"}[split]
     assert "expected a file " in failure(load, "mnist", data_dir=tmp_path, split=other)
 
@@ -199,6 +201,30 @@ def test_count_takes_the_first_and_no_more_than_there_are(folder):
     assert message == "count: expected at most the 3 images of mnist train, got 4"
 
 
+def test_images_are_counted_from_the_header_alone(folder):
+    """What stands after the header is not read, so that damage there is found by loading only."""
+    path = folder / "train-images-idx3-ubyte"
+    path.write_bytes(IMAGES[:16])
+    assert datasets.count("mnist", data_dir=folder) == 3
+    assert "truncated" in failure(load, "mnist", data_dir=folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", LABELS, idx((3, 14, 56), PIXELS), idx((0, 28, 28), b""), IMAGES[:12], b"\x1f\x8b"],
+)
+def test_what_cannot_be_counted_is_said_in_the_words_of_loading(folder, content):
+    (folder / "train-images-idx3-ubyte").write_bytes(content)
+    said = failure(datasets.count, "mnist", data_dir=folder)
+    assert said == failure(load, "mnist", data_dir=folder)
+
+
+def test_counting_needs_what_loading_needs(folder):
+    for options in ({}, {"data_dir": folder / "none"}, {"data_dir": folder, "split": "test"}):
+        said = failure(datasets.count, "mnist", **options)
+        assert said == failure(load, "mnist", **options)
+
+
 def test_image_size_pads_to_32(folder):
     images = load("mnist", data_dir=folder, image_size=32).images
     assert images.shape == (3, 1, 32, 32)
@@ -216,6 +242,7 @@ def test_image_size_pads_to_32(folder):
 def test_the_real_mnist_has_its_known_sizes_labels_and_mean(split, count, first):
     data = load("mnist", data_dir=REAL, split=split)
     assert data.images.shape == (count, 1, 28, 28)
+    assert datasets.count("mnist", data_dir=REAL, split=split) == count
     assert data.labels[:10].tolist() == first
     if split == "train":
         # The 0.1307 and 0.3081 by which everyone normalises MNIST, and its known class counts.

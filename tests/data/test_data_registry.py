@@ -22,9 +22,10 @@ def test_names():
 
 @pytest.mark.parametrize("name", ["cifar", "", "GLYPHS", None])
 def test_an_unknown_name_lists_the_known_ones(name):
-    with pytest.raises(DataError) as caught:
-        data.load(name)
-    assert str(caught.value) == f"data set: expected one of glyphs, mnist; got {name!r}"
+    for call in (data.load, data.count):
+        with pytest.raises(DataError) as caught:
+            call(name)
+        assert str(caught.value) == f"data set: expected one of glyphs, mnist; got {name!r}"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,8 @@ def test_splits_are_different_and_have_their_default_sizes():
     train, test = data.load("glyphs", count=2000), data.load("glyphs", split="test")
     assert len(test) == 2000
     assert not np.array_equal(train.images, test.images)
-    assert len(data.load("glyphs")) == 20_000
+    assert len(data.load("glyphs")) == data.count("glyphs") == 20_000
+    assert data.count("glyphs", split="test") == 2000
 
 
 @pytest.mark.parametrize("size", [16, 28, 32, 64])
