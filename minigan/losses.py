@@ -7,9 +7,11 @@ from math import exp
 from ._tensor import Tensor
 from .array import array_module
 from .ops._common import as_float, as_tensor
-from .ops.elementwise import Softplus, abs, clamp, log, where
 from .ops.extremes import maximum
+from .ops.kinks import abs, clamp, where
 from .ops.pick import gather
+from .ops.powers import log
+from .ops.smooth import Softplus
 from .ops.softmax import log_softmax
 
 

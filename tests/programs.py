@@ -23,6 +23,17 @@ def statistics():
     return minigan.zeros(4), minigan.ones(4)
 
 
+def assigned(x, v):
+    """A copy of x with numbers, tensors and products written into it."""
+    y = x.clone()
+    y[0, 1:] = v
+    y[:, [0, 0]] = v * v
+    y[1] += v[0]
+    y[MASK] = wide(2)
+    y[1, 1] = 3
+    return y
+
+
 CORE = {
     "abs": ([N], minigan.abs),
     "add": ([N, N], minigan.add, lambda a, b: minigan.add(a, b, alpha=wide(0.5))),
@@ -79,7 +90,12 @@ CORE = {
     "transpose": ([N], lambda x: minigan.transpose(x, 0, 1)),
     "unflatten": ([(6,)], lambda x: minigan.unflatten(x, 0, (2, 3))),
     "unsqueeze": ([N], lambda x: minigan.unsqueeze(x, 0)),
-    "var": ([N], minigan.var, lambda x: minigan.var(x, 0, correction=wide(0.5))),
+    "var": (
+        [N],
+        minigan.var,
+        lambda x: minigan.var(x, 0, correction=wide(0.5)),
+        lambda x: minigan.var(x, unbiased=False),
+    ),
     "where": (
         [N, N],
         lambda a, b: minigan.where(MASK, a, b),
@@ -90,6 +106,7 @@ CORE = {
 # Tensor's own, and operands without dimensions.
 METHODS = {
     "getitem": ([N], lambda x: x[0] * x[[1]] * x[:, tensor([0, 1, 1])] + x[MASK][:3]),
+    "setitem": ([N, (2,)], assigned),
     "expand": ([(2, 1)], lambda x: x.expand(2, 3)),
     "to": ([N], lambda x: x.type_as(x), lambda x: x.to(np.float32), lambda x: x.float()),
     "0-d": ([(), N], lambda a, b: a * b + a**b - b / a),

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from minigan import cli, training
+from minigan import cli, data, training
 from minigan import run as runs
 from minigan.config import Config, choose_device
 from minigan.serialize import read_npz
@@ -149,6 +149,20 @@ def test_epochs_are_turned_into_steps(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_watch", lambda run: seen.append(run.config.steps) or 0)
     call(capsys, "train", "dcgan", "--epochs", 2, "--batch-size", 300, "--out", tmp_path / "r")
     assert seen == [2 * (20000 // 300)]
+
+
+def test_the_data_are_loaded_once_for_a_run_of_epochs_too(capsys, tmp_path, monkeypatch):
+    loads, load = [], data.load
+
+    def noted(*arguments, **options):
+        loads.append(arguments)
+        return load(*arguments, **options)
+
+    for place in (data, runs):
+        monkeypatch.setattr(place, "load", noted)
+    monkeypatch.setattr(training, "_watch", lambda run: 0)
+    call(capsys, "train", "dcgan", "--epochs", 1, "--out", tmp_path / "r")
+    assert loads == [("glyphs",)]
 
 
 def test_clipped_targets_are_said(capsys, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minigan import cli
+from minigan import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def test_every_file_that_the_readme_names_exists():
 
 
 def test_every_command_and_option_that_the_readme_names_is_understood():
-    parser = cli._parser()
+    parser = commands.parser()
     helps = {
         name: sub.format_help()
         for action in parser._actions

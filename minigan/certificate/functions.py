@@ -9,18 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from .. import Tensor, ops
+from .. import Tensor
 from ..conv import Geometry
 from ..ops import (
     accumulate,
+    arithmetic,
     arrange,
     conv,
+    copies,
     einsum,
-    elementwise,
     extremes,
     indexing,
+    kinks,
     linalg,
     norm,
+    powers,
     reduction,
     shape,
     smooth,
@@ -36,12 +39,11 @@ GEOMETRY = Geometry(5, 6, 3, 3, (2, 2), (1, 1, 1, 0), (1, 1), 2)
 WINDOW = Geometry(5, 6, 2, 3, (2, 1), (0, 1, 1, 0))
 SEEN, PATCHES = (2, 3, 3, 5), (2, 3, 2, 3, 3, 5)
 MASK = Tensor(np.array([True, False, True, True]))
-TAPS = np.random.default_rng(0).integers(0, 7, SEEN).astype("uint8")
+PIXELS = np.random.default_rng(0).standard_normal((2, 3, 5, 6))
+TAPS = windows.WindowMax(WINDOW).winners(PIXELS, windows.WindowMax(WINDOW).forward(PIXELS))
 
 POSITIVE = {"Div", "Log", "Log1p", "Pow", "PowNumber", "Present", "Prod", "Root", "Rsqrt", "Sqrt"}
-UNARY = ["Neg", "Exp", "Log", "Sqrt", "Tanh", "Sigmoid", "Softplus", "Abs", "Sign"]
-SMOOTH = ["Expm1", "Log1p", "Sin", "Cos", "Erf", "Rsqrt"]
-BINARY = ["Add", "Sub", "Mul", "Div", "Pow"]
+SMOOTH = ["Expm1", "Log1p", "Sin", "Cos", "Erf", "Rsqrt", "Tanh", "Sigmoid", "Softplus"]
 
 Program = tuple  # shapes of the operands, and a function of as many tensors
 
@@ -53,22 +55,26 @@ def _of(module: Any, names: list[str], shapes: list) -> dict[str, Program]:
 
 
 FUNCTIONS: dict[str, Program] = {
-    **_of(elementwise, UNARY, [GRID]),
+    **_of(arithmetic, ["Add", "Sub", "Mul", "Div"], [CUBE, GRID]),
+    **_of(arithmetic, ["Neg"], [GRID]),
+    **_of(powers, ["Exp", "Log", "Sqrt"], [GRID]),
+    **_of(powers, ["Pow"], [CUBE, GRID]),
+    **_of(kinks, ["Abs", "Sign"], [GRID]),
     **_of(smooth, SMOOTH, [GRID]),
-    **_of(elementwise, BINARY, [CUBE, GRID]),
     **_of(extremes, ["Maximum", "Minimum"], [CUBE, GRID]),
     **_of(accumulate, ["Prod", "Root", "Present"], [GRID]),
-    **_of(ops, ["Clone"], [GRID]),
+    **_of(copies, ["Clone"], [GRID]),
     "Rounded": ([GRID], lambda x: steps.Rounded("floor")(x)),
-    "PowNumber": ([GRID], lambda x: elementwise.PowNumber(2.5)(x)),
-    "Where": ([GRID, ROW], lambda a, b: elementwise.Where()(MASK, a, b)),
-    "LeakyReLU": ([GRID], lambda x: elementwise.LeakyReLU(0.2)(x)),
-    "LeakyReLUGrad": ([GRID, GRID], lambda g, s: elementwise.LeakyReLUGrad(0.2)(g, s)),
-    "Clamp": ([GRID], lambda x: elementwise.Clamp(-0.5, 0.9)(x)),
+    "PowNumber": ([GRID], lambda x: powers.PowNumber(2.5)(x)),
+    "Where": ([GRID, ROW], lambda a, b: kinks.Where()(MASK, a, b)),
+    "LeakyReLU": ([GRID], lambda x: kinks.LeakyReLU(0.2)(x)),
+    "LeakyReLUGrad": ([GRID, GRID], lambda g, s: kinks.LeakyReLUGrad(0.2)(g, s)),
+    "Clamp": ([GRID], lambda x: kinks.Clamp(-0.5, 0.9)(x)),
     "Cast": ([GRID], lambda x: Cast(np.dtype("float64"))(x)),
-    "Contiguous": ([GRID], lambda x: ops.Contiguous()(x.t())),
-    "ToDevice": ([GRID], lambda x: ops.ToDevice(x.device)(x)),
+    "Contiguous": ([GRID], lambda x: copies.Contiguous()(x.t())),
+    "ToDevice": ([GRID], lambda x: copies.ToDevice(x.device)(x)),
     # reductions
+    "Var": ([CUBE], lambda x: reduction.Var((0, 2), 1, False, True)(x)),
     "Sum": ([CUBE], lambda x: reduction.Sum((0, 2), False)(x)),
     "CumSum": ([GRID], lambda x: accumulate.CumSum(1)(x)),
     "Amax": ([CUBE], lambda x: extremes.Amax((0, 2), True)(x)),
@@ -91,6 +97,10 @@ FUNCTIONS: dict[str, Program] = {
     "Diagonal": ([CUBE], lambda x: arrange.Diagonal(1)(x)),
     "OnDiagonal": ([(2, 3)], lambda x: arrange.OnDiagonal(1, (2, 3, 4))(x)),
     "GetItem": ([GRID], lambda x: indexing.GetItem((slice(None, None, 2), [0, 1, 1, 3]))(x)),
+    "SetItem": (
+        [GRID, (2, 1)],
+        lambda x, v: indexing.SetItem((slice(None, None, 2), [0, 1, 1]))(x.clone(), v),
+    ),
     "AddInto": ([GRID], lambda x: indexing.AddInto((5, 4), [0, 2, 2])(x)),
     # products
     "MatMul": ([CUBE, (4, 2)], lambda a, b: linalg.MatMul()(a, b)),

@@ -24,12 +24,13 @@ from ..ops.accumulate import norm
 from ..ops.activations import elu, gelu, hardtanh, logsigmoid, prelu, silu, softsign
 from ..ops.conv import conv2d, conv_transpose2d
 from ..ops.conv1d import conv1d, conv_transpose1d
-from ..ops.elementwise import clamp, leaky_relu, relu, sigmoid, softplus, tanh, where
+from ..ops.kinks import clamp, leaky_relu, relu, where
 from ..ops.norm import batch_norm, dropout
 from ..ops.normalise import group_norm, instance_norm, layer_norm
 from ..ops.pick import one_hot
 from ..ops.pooling import avg_pool2d, fold, max_pool2d, pixel_shuffle, pixel_unshuffle, unfold
 from ..ops.resample import adaptive_avg_pool2d, bilinear_matrix, mix, pad
+from ..ops.smooth import sigmoid, softplus, tanh
 from ..ops.softmax import log_softmax, softmax
 
 

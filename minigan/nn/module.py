@@ -1,28 +1,24 @@
-"""Module: a tree of parameters, buffers and sub-modules with a ``forward``."""
+"""Module: a tree of parameters, buffers and sub-modules with a ``forward``.
+
+Here is what a module owns and how it is walked; how it is called stands in ``hooks``, how its state
+is taken out and put back in ``state``, dtypes and devices in ``moving``.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-import numpy as np
-
-from .._hooks import RemovableHandle
 from .._tensor import Tensor
-from ..array import to_device
-from ..ops.creation import as_tensor, zeros_like
+from ..ops.creation import zeros_like
+from .hooks import HOOKS, Hooked
+from .moving import Moving
 from .parameter import Parameter
+from .state import State
 
 
-class IncompatibleKeys(NamedTuple):
-    """What ``load_state_dict(strict=False)`` did not find, and did not know."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class Module:
+class Module(Hooked, State, Moving):
     """The base of all networks and layers.
 
     Assign Parameters, Tensors given to ``register_buffer`` and Modules as attributes, and define
@@ -39,12 +35,18 @@ class Module:
     ['factor']
     """
 
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _transient: set[str]  # buffers that state_dict leaves out
+    training: bool
+
     def __init__(self):
         for kind in _KINDS:
             object.__setattr__(self, kind, {})
-        self._transient: set[str] = set()  # buffers that state_dict leaves out
-        self._forward_pre_hooks: dict[int, Callable] = {}
-        self._forward_hooks: dict[int, Callable] = {}
+        for kind in HOOKS:
+            object.__setattr__(self, kind, OrderedDict())
+        self._transient = set()
         self.training = True
 
     # -- attributes
@@ -75,9 +77,10 @@ class Module:
             raise KeyError(f"{what}: a name must not be empty nor hold a dot")
         if name not in self.__dict__[kind] and hasattr(self, name):
             raise KeyError(f"{what}: this attribute exists already")
-        if value is not None and not isinstance(value, _KINDS[kind]):
+        expected = _KINDS[kind]
+        if value is not None and not isinstance(value, expected):
             raise TypeError(
-                f"{what}: expected a {_KINDS[kind].__name__} or None, got {type(value).__name__}"
+                f"{what}: expected a {expected.__name__} or None, got {type(value).__name__}"
             )
         self.__dict__[kind][name] = value
 
@@ -94,6 +97,11 @@ class Module:
                 return
         object.__delattr__(self, name)
 
+    def __dir__(self) -> Iterable[str]:
+        """What a notebook completes: parts that are no words (a Sequential's "0") are left out."""
+        parts = {name for kind in _KINDS for name in self.__dict__.get(kind, ())}
+        return [*object.__dir__(self), *filter(str.isidentifier, parts)]
+
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Make ``param`` a parameter called ``name`` (None: there is none)."""
         self._register("_parameters", name, param)
@@ -107,56 +115,85 @@ class Module:
         """Make ``module`` a sub-module called ``name``."""
         self._register("_modules", name, module)
 
-    # -- calling
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Another name of ``add_module``."""
+        self.add_module(name, module)
 
-    def forward(self, *inputs: Any) -> Any:
-        """What the module computes; every subclass defines it."""
-        raise NotImplementedError(f"{type(self).__name__} defines no forward")
+    # -- parts by their dotted names
 
-    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
-        for hook in list(self._forward_pre_hooks.values()):
-            changed = hook(self, inputs)
-            if changed is not None:
-                inputs = changed if isinstance(changed, tuple) else (changed,)
-        output = self.forward(*inputs, **kwargs)
-        for hook in list(self._forward_hooks.values()):
-            changed = hook(self, inputs, output)
-            if changed is not None:
-                output = changed
-        return output
+    def get_submodule(self, target: str) -> Module:
+        """The module at the dotted name ``target``; "" is this one.
 
-    def register_forward_pre_hook(self, hook: Callable[[Module, tuple], Any]) -> RemovableHandle:
-        """Call ``hook(module, inputs)`` before every forward; what it returns replaces the inputs.
+        Raises:
+            AttributeError: there is none.
 
-        None leaves them, anything but a tuple is one input.  Hooks run in order of registration.
+        >>> from minigan import nn
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Tanh()))
+        >>> net.get_submodule("1.0")
+        Tanh()
         """
-        return RemovableHandle(self._forward_pre_hooks, hook)
+        module: Any = self
+        for name in target.split(".") if target else ():
+            inner = module._modules.get(name)
+            if inner is None:
+                raise AttributeError(
+                    f"get_submodule: {type(module).__name__} has no sub-module {name!r} "
+                    f"(asked for {target!r})"
+                )
+            module = inner
+        return module
 
-    def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> RemovableHandle:
-        """Call ``hook(module, inputs, output)`` after every forward; what it returns is the output.
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at the dotted name ``target`` (AttributeError: there is none).
 
-        None leaves the output as it is.  Hooks run in order of registration.
+        >>> from minigan import nn
+        >>> nn.Sequential(nn.Linear(2, 3)).get_parameter("0.bias").shape
+        (3,)
         """
-        return RemovableHandle(self._forward_hooks, hook)
+        return self._part("get_parameter", "_parameters", target)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at the dotted name ``target`` (AttributeError: there is none)."""
+        return self._part("get_buffer", "_buffers", target)
+
+    def _part(self, where: str, kind: str, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        part = module.__dict__[kind].get(name)
+        if part is None:
+            what = kind.strip("_").removesuffix("s")
+            raise AttributeError(
+                f"{where}: {type(module).__name__} has no {what} {name!r} (asked for {target!r})"
+            )
+        return part
 
     # -- walking the tree
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all below it with their dotted names, each module once."""
-        seen: set[int] = set()
-        stack = [(prefix, self)]
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module and all below it with their dotted names.
+
+        Args:
+            memo: modules to leave out; those that are visited are added.
+            prefix: stands before every name.
+            remove_duplicate: give a shared module once (False: under each of its names).
+        """
+        seen: set[Any] = set() if memo is None else memo
+        stack: list[tuple[str, Any]] = [(prefix, self)]
         while stack:
             name, module = stack.pop()
-            if id(module) in seen:
+            if module in seen:
                 continue
-            seen.add(id(module))
+            if remove_duplicate:
+                seen.add(module)
             yield name, module
             children = [(k, m) for k, m in module._modules.items() if m is not None]
             stack += [(f"{name}.{k}" if name else k, m) for k, m in reversed(children)]
 
-    def modules(self) -> Iterator[Module]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """This module and all below it."""
-        return (module for _, module in self.named_modules())
+        return (m for _, m in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The direct sub-modules with their names, each once."""
@@ -170,40 +207,52 @@ class Module:
         """The direct sub-modules."""
         return (module for _, module in self.named_children())
 
-    def _named(self, kind: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Tensor]]:
+    def _named(
+        self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+        own = [(prefix, self)]
+        for path, module in self.named_modules(None, prefix, remove_duplicate) if recurse else own:
             for name, value in module.__dict__[kind].items():
-                if value is not None and id(value) not in seen:
-                    seen.add(id(value))
-                    yield (f"{path}.{name}" if path else name), value
+                if value is None or (remove_duplicate and id(value) in seen):
+                    continue
+                seen.add(id(value))
+                yield (f"{path}.{name}" if path else name), value
 
     def named_parameters(
-        self, prefix: str = "", recurse: bool = True
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """Parameters with their dotted names, shared ones once (``recurse``: those below too)."""
-        return self._named("_parameters", prefix, recurse)
+        """Parameters with their dotted names.
+
+        Args:
+            prefix: stands before every name.
+            recurse: those of the modules below too.
+            remove_duplicate: give a shared one once (False: under each of its names).
+        """
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """All parameters."""
+        """All parameters, each once."""
         return (value for _, value in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """Buffers with their dotted names, shared ones once (``recurse``: those below too)."""
-        return self._named("_buffers", prefix, recurse)
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Buffers with their dotted names; arguments as of ``named_parameters``."""
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """All buffers."""
+        """All buffers, each once."""
         return (value for _, value in self.named_buffers(recurse=recurse))
 
-    def apply(self, function: Callable[[Module], None]) -> Module:
-        """Call ``function`` on every module, children first; returns the module."""
+    def apply(self, fn: Callable[[Module], None]) -> Module:
+        """Call ``fn`` on every module, children first; returns the module."""
         for child in self.children():
-            child.apply(function)
-        function(self)
+            child.apply(fn)
+        fn(self)
         return self
 
-    # -- modes, gradients, dtype and device
+    # -- modes and gradients
 
     def train(self, mode: bool = True) -> Module:
         """Training (or, with False, evaluation) behaviour for BatchNorm, Dropout, …"""
@@ -228,88 +277,6 @@ class Module:
         """Forget the parameters' gradients (or make them zero)."""
         for p in self.parameters():
             p.grad = None if set_to_none or p.grad is None else zeros_like(p.grad)
-
-    def to(self, *target: Any, dtype: Any = None, device: Any = None) -> Module:
-        """Float parameters and buffers with another dtype, everything on another device."""
-        for value in target:
-            if str(value).partition(":")[0] in ("cpu", "cuda"):
-                device = value
-            else:
-                dtype = value
-        if dtype is not None and np.dtype(dtype).kind != "f":
-            raise TypeError(f"Module.to: expected a float dtype, got {np.dtype(dtype)}")
-        tensors = [*self.parameters(), *self.buffers()]
-        for tensor in tensors + [t.grad for t in tensors if t.grad is not None]:
-            array = tensor.array if device is None else to_device(tensor.array, device)
-            if dtype is not None and array.dtype.kind == "f":
-                array = array.astype(dtype, copy=False)
-            if array is not tensor.array:
-                tensor.data = Tensor(array)
-        return self
-
-    def float(self) -> Module:
-        """Parameters and float buffers as float32."""
-        return self.to("float32")
-
-    def double(self) -> Module:
-        """Parameters and float buffers as float64."""
-        return self.to("float64")
-
-    def cpu(self) -> Module:
-        """Everything on the CPU."""
-        return self.to("cpu")
-
-    def cuda(self, device: str = "cuda") -> Module:
-        """Everything on a GPU."""
-        return self.to(device)
-
-    # -- state
-
-    def state_dict(self) -> OrderedDict[str, Tensor]:
-        """Parameters and buffers by PyTorch's names, on the modules' own memory."""
-        state: OrderedDict[str, Tensor] = OrderedDict()
-        self._collect("", state)
-        return state
-
-    def _collect(self, prefix: str, state: OrderedDict[str, Tensor]) -> None:
-        for name, value in self._parameters.items():
-            if value is not None:
-                state[prefix + name] = value.detach()
-        for name, value in self._buffers.items():
-            if value is not None and name not in self._transient:
-                state[prefix + name] = value.detach()
-        for name, module in self._modules.items():  # a shared one under each of its names
-            if module is not None:
-                module._collect(f"{prefix}{name}.", state)
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True
-    ) -> IncompatibleKeys:
-        """Take over the values of ``state_dict``: Tensors or arrays by name, into existing memory.
-
-        Raises:
-            RuntimeError: names are missing or unknown (``strict``), a shape differs, or a value
-                holds no numbers; then nothing has been changed.
-        """
-        own = self.state_dict()
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        values = {name: as_tensor(state_dict[name]) for name in own if name in state_dict}
-        wrong = []
-        for name, value in values.items():
-            if value.dtype.kind not in "biuf":
-                wrong.append(f"{name} is of dtype {value.dtype}, expected real numbers")
-            elif value.shape != own[name].shape:
-                wrong.append(f"{name} has shape {value.shape}, expected {own[name].shape}")
-        if strict and missing:
-            wrong.append(f"missing keys: {', '.join(missing)}")
-        if strict and unexpected:
-            wrong.append(f"unexpected keys: {', '.join(map(str, unexpected))}")
-        if wrong:
-            raise RuntimeError(f"load_state_dict: {type(self).__name__}: {'; '.join(wrong)}")
-        for name, value in values.items():
-            own[name].copy_(value.detach())
-        return IncompatibleKeys(missing, unexpected)
 
     # -- printing
 

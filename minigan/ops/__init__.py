@@ -8,21 +8,25 @@ import numpy as np
 
 from .. import array as arrays
 from .._tensor import Tensor
-from ..autograd import Function, is_grad_enabled
+from ..autograd import is_grad_enabled
 from . import (
     accumulate,
+    arithmetic,
     arrange,
     compare,
     conv,
+    copies,
     creation,
     einsum,
-    elementwise,
     extremes,
+    fills,
     indexing,
     inplace,
+    kinks,
     linalg,
     norm,
     pick,
+    powers,
     reduction,
     shape,
     smooth,
@@ -30,70 +34,7 @@ from . import (
     steps,
 )
 from ._common import cast
-
-
-class Clone(Function):
-    """y = a copy of x;  ∂y/∂x = 1."""
-
-    reads = ((),)
-
-    def forward(self, x):
-        return x.copy(order="K")
-
-    def vjp(self, needs, g, y, x):
-        return (g,)
-
-
-def clone(input: Tensor) -> Tensor:
-    """A copy with memory of its own, still part of the graph."""
-    return Clone()(input)
-
-
-class Contiguous(Function):
-    """y = x in row-major memory;  ∂y/∂x = 1."""
-
-    reads = ((),)
-
-    def forward(self, x):
-        return arrays.array_module(x).ascontiguousarray(x)
-
-    def vjp(self, needs, g, y, x):
-        return (g,)
-
-
-def contiguous(input: Tensor) -> Tensor:
-    """``input`` with its elements in row-major order in memory, itself if they are."""
-    return input if input.array.flags.c_contiguous else Contiguous()(input)
-
-
-class ToDevice(Function):
-    """y = x on another device; the gradient comes back."""
-
-    reads = ((),)
-
-    def __init__(self, device: arrays.Device):
-        self.device = device
-
-    def forward(self, x):
-        self.before = arrays.device_of(x)
-        return arrays.to_device(x, self.device)
-
-    def vjp(self, needs, g, y, x):
-        return (ToDevice(self.before)(g),)
-
-
-def to(self: Tensor, *target: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """With another dtype and/or on another device; itself if nothing changes."""
-    for value in target:
-        if isinstance(value, Tensor):
-            dtype, device = value.dtype, value.device
-        elif isinstance(value, arrays.Device) or str(value).partition(":")[0] in ("cpu", "cuda"):
-            device = value
-        else:
-            dtype = value
-    if device is not None and arrays.Device(device) != self.device:
-        self = ToDevice(arrays.Device(device))(self)
-    return self if dtype is None else cast(self, np.dtype(dtype))
+from .copies import clone
 
 
 def _reflected(operation):
@@ -129,38 +70,38 @@ def _reshape_as_view(self: Tensor, *sizes: Any) -> Tensor:
 
 _methods = {
     # arithmetic
-    "add": elementwise.add,
-    "sub": elementwise.sub,
-    "mul": elementwise.mul,
-    "div": elementwise.div,
-    "pow": elementwise.pow,
-    "neg": elementwise.neg,
-    "square": elementwise.square,
+    "add": arithmetic.add,
+    "sub": arithmetic.sub,
+    "mul": arithmetic.mul,
+    "div": arithmetic.div,
+    "pow": powers.pow,
+    "neg": arithmetic.neg,
+    "square": arithmetic.square,
     "matmul": linalg.matmul,
     "mm": einsum.mm,
     "bmm": einsum.bmm,
     "addmm": einsum.addmm,
     "outer": einsum.outer,
     "dot": einsum.dot,
-    "__add__": lambda a, b: elementwise.add(a, b),
-    "__radd__": _reflected(elementwise.add),
-    "__sub__": lambda a, b: elementwise.sub(a, b),
-    "__rsub__": _reflected(elementwise.sub),
-    "__mul__": lambda a, b: elementwise.mul(a, b),
-    "__rmul__": _reflected(elementwise.mul),
-    "__truediv__": lambda a, b: elementwise.div(a, b),
-    "__rtruediv__": _reflected(elementwise.div),
-    "__pow__": lambda a, b: elementwise.pow(a, b),
-    "__rpow__": _reflected(elementwise.pow),
+    "__add__": lambda a, b: arithmetic.add(a, b),
+    "__radd__": _reflected(arithmetic.add),
+    "__sub__": lambda a, b: arithmetic.sub(a, b),
+    "__rsub__": _reflected(arithmetic.sub),
+    "__mul__": lambda a, b: arithmetic.mul(a, b),
+    "__rmul__": _reflected(arithmetic.mul),
+    "__truediv__": lambda a, b: arithmetic.div(a, b),
+    "__rtruediv__": _reflected(arithmetic.div),
+    "__pow__": lambda a, b: powers.pow(a, b),
+    "__rpow__": _reflected(powers.pow),
     "__matmul__": linalg.matmul,
     "__rmatmul__": _reflected(linalg.matmul),
-    "__iadd__": _augmented(elementwise.add, inplace.add_),
-    "__isub__": _augmented(elementwise.sub, inplace.sub_),
-    "__imul__": _augmented(elementwise.mul, inplace.mul_),
-    "__itruediv__": _augmented(elementwise.div, inplace.div_),
-    "__neg__": elementwise.neg,
+    "__iadd__": _augmented(arithmetic.add, inplace.add_),
+    "__isub__": _augmented(arithmetic.sub, inplace.sub_),
+    "__imul__": _augmented(arithmetic.mul, inplace.mul_),
+    "__itruediv__": _augmented(arithmetic.div, inplace.div_),
+    "__neg__": arithmetic.neg,
     "__pos__": lambda a: a,
-    "__abs__": elementwise.abs,
+    "__abs__": kinks.abs,
     # comparisons
     "__eq__": _or_not_implemented(compare.eq),
     "__ne__": _or_not_implemented(compare.ne),
@@ -170,11 +111,11 @@ _methods = {
     "__ge__": compare.ge,
     "__invert__": compare.bitwise_not,
     # functions
-    "abs": elementwise.abs,
+    "abs": kinks.abs,
     "maximum": extremes.maximum,
     "minimum": extremes.minimum,
-    "true_divide": elementwise.div,
-    "where": lambda a, condition, other: elementwise.where(condition, a, other),
+    "true_divide": arithmetic.div,
+    "where": lambda a, condition, other: kinks.where(condition, a, other),
     "expm1": smooth.expm1,
     "log1p": smooth.log1p,
     "sin": smooth.sin,
@@ -182,18 +123,18 @@ _methods = {
     "erf": smooth.erf,
     "rsqrt": smooth.rsqrt,
     "reciprocal": smooth.reciprocal,
-    "exp": elementwise.exp,
-    "log": elementwise.log,
-    "sqrt": elementwise.sqrt,
-    "tanh": elementwise.tanh,
-    "sigmoid": elementwise.sigmoid,
-    "relu": elementwise.relu,
-    "clamp": elementwise.clamp,
-    "sign": elementwise.sign,
+    "exp": powers.exp,
+    "log": powers.log,
+    "sqrt": powers.sqrt,
+    "tanh": smooth.tanh,
+    "sigmoid": smooth.sigmoid,
+    "relu": kinks.relu,
+    "clamp": kinks.clamp,
+    "sign": kinks.sign,
     "isnan": compare.isnan,
     "isinf": compare.isinf,
     "allclose": compare.allclose,
-    "clip": elementwise.clamp,
+    "clip": kinks.clamp,
     "floor": steps.floor,
     "ceil": steps.ceil,
     "round": steps.round,
@@ -250,42 +191,69 @@ _methods = {
     "masked_fill": pick.masked_fill,
     "__getitem__": indexing.getitem,
     # copies and conversions
-    "clone": clone,
-    "to": to,
-    "contiguous": contiguous,
-    "type_as": lambda a, b: to(a, b.dtype),
+    "clone": copies.clone,
+    "to": copies.to,
+    "contiguous": copies.contiguous,
+    "type_as": lambda a, b: cast(a, b.dtype),
     "int": lambda a: cast(a, arrays.int32),
     "bool": lambda a: cast(a, arrays.bool_),
     "half": lambda a: cast(a, arrays.float16),
     "float": lambda a: cast(a, arrays.float32),
     "double": lambda a: cast(a, arrays.float64),
     "long": lambda a: cast(a, arrays.int64),
-    "cpu": lambda a: to(a, device="cpu"),
-    "cuda": lambda a, device="cuda": to(a, device=device),
+    "cpu": lambda a: copies.to(a, device="cpu"),
+    "cuda": lambda a, device="cuda": copies.to(a, device=device),
     # in place
+    "__setitem__": indexing.setitem,
+    "fill_": fills.fill_,
+    "zero_": fills.zero_,
+    "normal_": fills.normal_,
+    "uniform_": fills.uniform_,
+    "bernoulli_": fills.bernoulli_,
+    "random_": fills.random_,
     "copy_": inplace.copy_,
     "add_": inplace.add_,
     "sub_": inplace.sub_,
     "mul_": inplace.mul_,
     "div_": inplace.div_,
-    "fill_": inplace.fill_,
-    "zero_": inplace.zero_,
     "clamp_": inplace.clamp_,
-    "normal_": inplace.normal_,
-    "uniform_": inplace.uniform_,
+    "clip_": inplace.clamp_,
+    "abs_": inplace.abs_,
+    "neg_": inplace.neg_,
+    "square_": inplace.square_,
+    "pow_": inplace.pow_,
+    "exp_": inplace.exp_,
+    "log_": inplace.log_,
+    "sqrt_": inplace.sqrt_,
+    "rsqrt_": inplace.rsqrt_,
+    "reciprocal_": inplace.reciprocal_,
+    "relu_": inplace.relu_,
+    "tanh_": inplace.tanh_,
+    "sigmoid_": inplace.sigmoid_,
+    "floor_": inplace.floor_,
+    "ceil_": inplace.ceil_,
+    "round_": inplace.round_,
+    "trunc_": inplace.trunc_,
+    "masked_fill_": inplace.masked_fill_,
+    "lerp_": inplace.lerp_,
+    "addcmul_": inplace.addcmul_,
+    "addcdiv_": inplace.addcdiv_,
 }
 for _name, _method in _methods.items():
     setattr(Tensor, _name, _method)
 
 __all__ = [
+    "arithmetic",
     "clone",
     "conv",
     "creation",
-    "elementwise",
     "indexing",
     "inplace",
+    "kinks",
     "linalg",
     "norm",
+    "powers",
     "reduction",
     "shape",
+    "smooth",
 ]

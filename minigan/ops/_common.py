@@ -1,16 +1,19 @@
-"""What the operations share: bringing operands to one dtype, and undoing a broadcast."""
+"""What the operations share: operands of one dtype, undone broadcasts, checks of arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import get_default_dtype, result_dtype
-from ..autograd import Function
+from ..array import array_module, get_default_dtype, result_dtype
+from ..autograd import Function, is_grad_enabled
+
+Number = int | float | complex
 
 
 class Cast(Function):
@@ -90,6 +93,38 @@ def operand(name: str, value: Any) -> Any:
     raise TypeError(f"{name}: expected Tensors, arrays or numbers, got {type(value).__name__}")
 
 
+def as_scalar(number: Number, like: Tensor, dtype: Any) -> Tensor:
+    """A 0-d tensor on ``like``'s device."""
+    return Tensor(array_module(like.array).asarray(number, dtype=dtype))
+
+
+def begin_change(name: str, x: Tensor, *others: Any, recorded: bool = False) -> None:
+    """Before a change of x in place: refuse what the graph would miss, then count the change.
+
+    ``others`` are the operands; ``recorded`` says that the graph will know.
+    """
+    wanted = not recorded and is_grad_enabled()
+    if wanted and any(isinstance(v, Tensor) and v.requires_grad for v in (x, *others)):
+        raise RuntimeError(
+            f"{name}: a tensor that requires grad cannot be changed in place while operations are "
+            f"recorded; do it under no_grad() or use the operation without the underscore"
+        )
+    if isinstance(x.array, np.ndarray) and not x.array.flags.writeable:
+        raise RuntimeError(f"{name}: this tensor is an expanded view; clone() it first")
+    x.version[0] += 1
+
+
+def values_for(name: str, x: Tensor, other: Any) -> Any:
+    """The array or number in ``other``, which must broadcast to x's shape."""
+    other = operand(name, other)
+    if not isinstance(other, Tensor):
+        return other
+    lengths = zip(other.shape[::-1], x.shape[::-1], strict=False)
+    if other.ndim > x.ndim or not all(n in (1, m) for n, m in lengths):
+        raise RuntimeError(f"{name}: shape {other.shape} does not fit into {x.shape}")
+    return other.array
+
+
 def sum_to(g: Tensor, x: Any) -> Tensor:
     """Sum ``g`` over the dimensions along which ``x`` was broadcast to g's shape."""
     shape = x.shape
@@ -118,20 +153,24 @@ def numpy_names(function: Callable) -> Callable:
 
 
 def normalise_dim(name: str, dim: int, ndim: int) -> int:
-    """``dim`` counted from 0, or PyTorch's IndexError."""
+    """``dim`` counted from 0; PyTorch's TypeError for no integer, its IndexError beyond ndim."""
+    try:
+        place = index(None if isinstance(dim, bool) else dim)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer as dim, got {dim!r}") from None
     bound = max(ndim, 1)
-    if not isinstance(dim, (int, np.integer)) or not -bound <= dim < bound:
+    if not -bound <= place < bound:
         raise IndexError(
-            f"{name}: dimension out of range (expected {-bound} to {bound - 1}, got {dim})"
+            f"{name}: dimension out of range (expected {-bound} to {bound - 1}, got {place})"
         )
-    return int(dim) % bound
+    return place % bound
 
 
 def normalise_dims(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
     """``dim`` (None, an int or a sequence) as a tuple; None and () mean all dimensions."""
-    if dim is None or (not isinstance(dim, (int, np.integer)) and len(dim) == 0):
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return tuple(range(ndim))
-    if isinstance(dim, (int, np.integer)):
+    if not isinstance(dim, (tuple, list)):
         dim = (dim,)
     dims = tuple(normalise_dim(name, d, ndim) for d in dim)
     if len(set(dims)) != len(dims):
@@ -139,12 +178,12 @@ def normalise_dims(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
     return dims if ndim else ()
 
 
-def size_from(name: str, size: tuple) -> tuple[int, ...]:
-    """A shape given as separate ints or as one sequence."""
+def size_from(name: str, size: tuple, what: str = "size") -> tuple[int, ...]:
+    """A shape (or dims, says ``what``) given as separate ints or as one sequence."""
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
     if all([type(n) is int for n in size]):
         return size if type(size) is tuple else tuple(size)
     if not all(isinstance(n, (int, np.integer, Tensor)) for n in size):
-        raise TypeError(f"{name}: expected integers as size, got {size}")
+        raise TypeError(f"{name}: expected integers as {what}, got {size}")
     return tuple(int(n) for n in size)

@@ -12,11 +12,11 @@ from ..array import array_module
 from ..autograd import Function
 from ._common import as_tensor, cast, normalise_dim, normalise_dims, numpy_names
 from .arrange import flip
-from .elementwise import abs as absolute
-from .elementwise import where
 from .extremes import Amax, Amin
+from .kinks import abs as absolute
+from .kinks import where
+from .reduction import Var, variance_options
 from .reduction import sum as total_of
-from .reduction import var
 from .shape import cat
 
 
@@ -133,8 +133,15 @@ def _float(name: str, x: Tensor) -> Tensor:
 
 
 @numpy_names
-def std(input: Tensor, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
-    """The standard deviation over ``dim``: √(Σ(x - mean)²/(n - correction)).
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The standard deviation over ``dim``: √(Σ(x - mean)²/(n - correction)), options as of ``var``.
 
     The gradient of a deviation of 0 is 0.
 
@@ -143,8 +150,7 @@ def std(input: Tensor, dim: Any = None, *, correction: float = 1, keepdim: bool 
     tensor(1., dtype=float32)
     """
     x = _float("std", input)
-    dims = normalise_dims("std", dim, x.ndim)
-    return Root()(var(x, dims, correction=correction, keepdim=keepdim))
+    return Root()(Var(*variance_options("std", x, dim, unbiased, correction), keepdim)(x))
 
 
 @numpy_names

@@ -6,8 +6,8 @@ from math import pi, sqrt
 
 from .._tensor import Tensor
 from ._common import as_float, as_tensor
-from .elementwise import Softplus, abs, clamp, sigmoid, tanh, where
-from .smooth import erf, expm1
+from .kinks import abs, clamp, where
+from .smooth import Softplus, erf, expm1, sigmoid, tanh
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:

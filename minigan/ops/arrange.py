@@ -9,7 +9,7 @@ from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
 from ._common import as_tensor, normalise_dim, normalise_dims, numpy_names, size_from
-from .elementwise import where
+from .kinks import where
 from .pick import gather, index_select, masked_fill, one_hot, take_along_dim
 from .shape import expand, narrow, reshape
 
@@ -121,7 +121,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     x = as_tensor("flip", input)
     if not dims:
         raise TypeError("flip: expected dims, the dimensions to read backwards")
-    dims = size_from("flip", dims)
+    dims = size_from("flip", dims, "dims")
     return Flip(normalise_dims("flip", dims, x.ndim) if dims else ())(x)
 
 

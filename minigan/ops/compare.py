@@ -7,7 +7,7 @@ from typing import Any
 from .._tensor import Tensor
 from ..array import array_module
 from ._common import as_tensor, operands
-from .elementwise import broadcasting
+from .arithmetic import broadcasting
 
 
 def _comparison(name: str, symbol: str):

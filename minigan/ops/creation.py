@@ -1,4 +1,7 @@
-"""New tensors: constants, ranges and random numbers."""
+"""New tensors: constants, ranges and random numbers.
+
+Where a size is asked for, it is ints, one tuple or list of ints, or the keyword ``size``.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,17 @@ from .. import array as arrays
 from .._tensor import Tensor
 from ..array import Device, Generator, default_generator, get_default_dtype, module_for
 from ._common import size_from
+
+
+def _shape(name: str, positional: tuple, size: Any) -> tuple[int, ...]:
+    """The size given in one of its ways."""
+    if size is None:
+        return size_from(name, positional)
+    if positional:
+        raise TypeError(f"{name}: got size twice, as {positional} and as size={size!r}")
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"{name}: expected a tuple of ints as size, got {size!r}")
+    return size_from(name, (size,))
 
 
 def _finish(array: Any, requires_grad: bool) -> Tensor:
@@ -30,26 +44,32 @@ def full(
     return _finish(module_for(device).full(shape, fill_value, dtype=dtype), requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device=None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *sizes: Any, size: Any = None, dtype: Any = None, device=None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of zeros.
 
-    >>> zeros(2, 3).shape
-    (2, 3)
+    >>> zeros(2, 3).shape, zeros((2, 3)).shape, zeros(size=(2, 3)).shape
+    ((2, 3), (2, 3), (2, 3))
     """
     dtype = get_default_dtype() if dtype is None else dtype
-    return full(size_from("zeros", size), 0, dtype, device, requires_grad)
+    return full(_shape("zeros", sizes, size), 0, dtype, device, requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device=None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *sizes: Any, size: Any = None, dtype: Any = None, device=None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of ones."""
     dtype = get_default_dtype() if dtype is None else dtype
-    return full(size_from("ones", size), 1, dtype, device, requires_grad)
+    return full(_shape("ones", sizes, size), 1, dtype, device, requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device=None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sizes: Any, size: Any = None, dtype: Any = None, device=None, requires_grad: bool = False
+) -> Tensor:
     """A tensor whose values are whatever the memory held."""
     dtype = get_default_dtype() if dtype is None else dtype
-    return _finish(module_for(device).empty(size_from("empty", size), dtype), requires_grad)
+    return _finish(module_for(device).empty(_shape("empty", sizes, size), dtype), requires_grad)
 
 
 def full_like(input: Tensor, fill_value: float, *, dtype: Any = None) -> Tensor:
@@ -115,47 +135,66 @@ def _rng(generator: Generator | None, device: Device | str | None):
     return (generator or default_generator(device)).rng
 
 
-def _draw(name: str, method: str, size: tuple, generator, dtype, device, requires_grad) -> Tensor:
+def _draw(method: str, shape: tuple, generator, dtype, device, requires_grad) -> Tensor:
     dtype = np.dtype(dtype or get_default_dtype())
     drawn = dtype if dtype in (arrays.float32, arrays.float64) else arrays.float32
     rng = _rng(generator, device)
-    array = getattr(rng, method)(size_from(name, size), dtype=drawn)
+    array = getattr(rng, method)(shape, dtype=drawn)
     return _finish(array.astype(dtype, copy=False), requires_grad)
 
 
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Device | str | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Draws of the standard normal distribution."""
-    return _draw("randn", "standard_normal", size, generator, dtype, device, requires_grad)
+    shape = _shape("randn", sizes, size)
+    return _draw("standard_normal", shape, generator, dtype, device, requires_grad)
 
 
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Device | str | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Draws of the uniform distribution on [0, 1)."""
-    return _draw("rand", "random", size, generator, dtype, device, requires_grad)
+    shape = _shape("rand", sizes, size)
+    return _draw("random", shape, generator, dtype, device, requires_grad)
 
 
 def randint(
-    low: int, high: int | None = None, size: Any = (), *, generator=None, device=None
+    low: int | None = None,
+    high: Any = None,
+    size: Any = (),
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Device | str | None = None,
 ) -> Tensor:
-    """int64 draws from low … high - 1 (or 0 … low - 1)."""
+    """Whole numbers drawn from low … high - 1, int64 unless ``dtype`` says otherwise.
+
+    ``randint(high, size)`` draws from 0 … high - 1; all arguments may be named.
+
+    >>> randint(3, 4, size=(2,)), randint(high=1, size=(2,), dtype="float32")
+    (tensor([3, 3]), tensor([0., 0.], dtype=float32))
+    """
     if isinstance(high, (tuple, list)):  # randint(high, size)
         high, size = None, high
-    low, high = (0, low) if high is None else (low, high)
+    bounds = [bound for bound in (low, high) if bound is not None]
+    if not bounds:
+        raise TypeError("randint: expected high, the end of the range")
+    low, high = bounds if len(bounds) == 2 else (0, *bounds)
     if low >= high:
         raise RuntimeError(f"randint: expected low < high, got {low} and {high}")
     draws = _rng(generator, device).integers(low, high, size=size_from("randint", (size,)))
-    return Tensor(module_for(device).asarray(draws, dtype="int64"))
+    return Tensor(module_for(device).asarray(draws, dtype=np.dtype(dtype or "int64")))
 
 
 def randperm(n: int, *, generator: Generator | None = None) -> Tensor:

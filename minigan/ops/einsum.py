@@ -6,6 +6,8 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
@@ -39,21 +41,28 @@ class Einsum(Function):
         return tuple(gradients)
 
 
-def einsum(equation: str, *tensors: Tensor | Sequence[Tensor]) -> Tensor:
+def einsum(equation: Any, *tensors: Any) -> Tensor:
     """Sums of products named by labels, as ``numpy.einsum`` and ``torch.einsum``.
 
     Every operand's dimensions have letters; letters that the result does not name are summed over
-    (without ``->`` it names those that occur once, in alphabetical order); ``...`` stands for
-    dimensions that broadcast; a letter twice in one operand is its diagonal.
+    (without ``->`` it names those that occur once, in alphabetical order, capitals first); ``...``
+    stands for dimensions that broadcast; a letter twice in one operand is its diagonal.
+
+    Instead of an equation, numbers from 0 to 51 may name the dimensions (and ``...`` those that
+    broadcast): ``einsum(a, [0, 1], b, [1, 2], [0, 2])`` with the result's last, or without.
 
     Raises:
-        ValueError: no operand.
+        ValueError: no operand, or a number that is no label.
+        TypeError: an operand that is no Tensor, a label that is no integer.
         RuntimeError: a malformed equation, or one that does not fit the operands' shapes.
 
     >>> import minigan
-    >>> einsum("ik,jk->ij", minigan.ones(2, 3), minigan.ones(4, 3)).shape
-    (2, 4)
+    >>> a, b = minigan.ones(2, 3), minigan.ones(4, 3)
+    >>> einsum("ik,jk->ij", a, b).shape, einsum(a, [0, 2], b, [1, 2], [0, 1]).shape
+    ((2, 4), (2, 4))
     """
+    if not isinstance(equation, str):
+        equation, tensors = _equation(equation, *tensors)
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     if not tensors:
@@ -79,6 +88,36 @@ def einsum(equation: str, *tensors: Tensor | Sequence[Tensor]) -> Tensor:
     if len(values) == 1:
         return values[0].permute(*[labels[0].index(c) for c in out])
     return Einsum(tuple(labels), out)(*values)
+
+
+def _equation(*arguments: Any) -> tuple[str, tuple]:
+    """The equation and the operands of the form in which numbers name the dimensions."""
+    labels = arguments[1::2]
+    operands = arguments[::2][: len(labels)]
+    equation = ",".join(map(_letters, labels))
+    if operands and len(arguments) % 2:
+        equation += f"->{_letters(arguments[-1])}"
+    return equation, operands
+
+
+def _letters(labels: Any) -> str:
+    """Numbers as letters: 0 is A, 25 is Z, 26 is a, 51 is z."""
+    if not isinstance(labels, Sequence) or isinstance(labels, str):
+        raise TypeError(f"einsum: expected a list of integers as labels, got {labels!r}")
+    letters = ""
+    for label in labels:
+        if label is Ellipsis:
+            letters += "..."
+        elif not isinstance(label, (int, np.integer)):
+            raise TypeError(f"einsum: expected integers and ... as labels, got {label!r}")
+        elif not 0 <= label < len(_NUMBERED):
+            raise ValueError(f"einsum: expected labels from 0 to 51, got {label}")
+        else:
+            letters += _NUMBERED[label]
+    return letters
+
+
+_NUMBERED = string.ascii_uppercase + string.ascii_lowercase
 
 
 def _parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:

@@ -13,7 +13,8 @@ from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
 from ._common import as_tensor, normalise_dim, normalise_dims, numpy_names, operands, sum_to
-from .elementwise import broadcasting, where
+from .arithmetic import broadcasting
+from .kinks import where
 from .pick import gather
 
 

@@ -1,64 +1,48 @@
 """Changes in place, for parameters and buffers under ``no_grad``.
 
 Every change counts up the tensor's version, so that a backward pass that still needs the old
-value fails instead of giving a wrong gradient.
+value fails instead of giving a wrong gradient.  Operands must fit into the tensor's shape, results
+into its dtype; every function returns the tensor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import array_module, default_generator, result_dtype, to_device
-from ..autograd import is_grad_enabled
-from ._common import operand
+from ..array import array_module, result_dtype, to_device
+from ..autograd import no_grad
+from . import arithmetic, kinks, pick, powers, smooth, steps
+from ._common import begin_change, values_for
 
 
-def _change(name: str, x: Tensor, *others: Any) -> None:
-    """Refuse what the graph would miss, then count the change."""
-    if is_grad_enabled() and (
-        x.requires_grad or any(isinstance(o, Tensor) and o.requires_grad for o in others)
-    ):
-        raise RuntimeError(
-            f"{name}: a tensor that requires grad cannot be changed in place while operations are "
-            f"recorded; do it under no_grad() or use the operation without the underscore"
-        )
-    if isinstance(x.array, np.ndarray) and not x.array.flags.writeable:
-        raise RuntimeError(f"{name}: this tensor is an expanded view; clone() it first")
-    x.version[0] += 1
-
-
-def _values(name: str, x: Tensor, other: Any) -> Any:
-    """The array or number in ``other``, which must broadcast to x's shape."""
-    other = operand(name, other)
-    if not isinstance(other, Tensor):
-        return other
-    lengths = zip(other.shape[::-1], x.shape[::-1], strict=False)
-    if other.ndim > x.ndim or not all(n in (1, m) for n, m in lengths):
-        raise RuntimeError(f"{name}: shape {other.shape} does not fit into {x.shape}")
-    return other.array
+def _check_dtype(name: str, x: Tensor, dtype: np.dtype) -> None:
+    if not np.can_cast(dtype, x.dtype, "same_kind"):
+        raise RuntimeError(f"{name}: a {dtype} result does not fit into a {x.dtype} tensor")
 
 
 def copy_(self: Tensor, source: Any) -> Tensor:
     """Take over the values of ``source`` (a Tensor, array or number that broadcasts)."""
-    values = _values("copy_", self, source)
-    _change("copy_", self, source)
+    values = values_for("copy_", self, source)
+    begin_change("copy_", self, source)
     self.array[...] = to_device(values, self.device) if isinstance(source, Tensor) else values
     return self
 
 
-def _arithmetic(name: str, ufunc: str, symbol: str) -> Callable:
+def _arithmetic(name: str, ufunc: str, symbol: str) -> Callable[..., Tensor]:
+    """The four operations without an array between: optimizers live on them."""
+
     def change(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-        values = _values(name, self, other)
+        values = values_for(name, self, other)
         if alpha != 1:
             values = values * alpha
         dtype = result_dtype(self.array, values, *[0.5] * (ufunc == "true_divide"))
-        if not np.can_cast(dtype, self.dtype, "same_kind"):
-            raise RuntimeError(f"{name}: a {dtype} result does not fit into a {self.dtype} tensor")
-        _change(name, self, other)
+        _check_dtype(name, self, dtype)
+        begin_change(name, self, other)
         apply = getattr(array_module(self.array), ufunc)
         apply(self.array, values, out=self.array, casting="same_kind")
         return self
@@ -74,23 +58,11 @@ mul_ = _arithmetic("mul_", "multiply", "·")
 div_ = _arithmetic("div_", "true_divide", "/")
 
 
-def fill_(self: Tensor, value: float) -> Tensor:
-    """Set every element to ``value``."""
-    _change("fill_", self)
-    self.array.fill(value)
-    return self
-
-
-def zero_(self: Tensor) -> Tensor:
-    """Set every element to 0."""
-    return fill_(self, 0)
-
-
 def clamp_(self: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
     """Limit every element to [min, max]."""
     if min is None and max is None:
         raise RuntimeError("clamp_: expected min, max or both")
-    _change("clamp_", self)
+    begin_change("clamp_", self)
     xp = array_module(self.array)
     if min is not None:
         xp.maximum(self.array, min, out=self.array)
@@ -99,23 +71,89 @@ def clamp_(self: Tensor, min: float | None = None, max: float | None = None) -> 
     return self
 
 
-def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator=None) -> Tensor:
-    """Fill with draws of N(mean, std²)."""
-    _change("normal_", self)
-    rng = (generator or default_generator(self.device)).rng
-    draws = rng.standard_normal(self.shape, dtype=_drawn(self.dtype))
-    self.array[...] = draws * std + mean
-    return self
+# ------------------------------------------------------------------ from what gives a new tensor
 
 
-def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator=None) -> Tensor:
-    """Fill with draws of U[a, b)."""
-    _change("uniform_", self)
-    rng = (generator or default_generator(self.device)).rng
-    self.array[...] = rng.random(self.shape, dtype=_drawn(self.dtype)) * (b - a) + a
-    return self
+def in_place(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function of this name and these arguments that puts the result into its first one."""
+    name = operation.__name__
+
+    @wraps(operation)
+    def change(self: Tensor, *arguments: Any, **options: Any) -> Tensor:
+        operands = (*arguments, *options.values())
+        for value in operands:
+            if isinstance(value, Tensor):
+                values_for(name, self, value)
+        with no_grad():
+            result = operation(self, *arguments, **options)
+        _check_dtype(name, self, result.dtype)
+        begin_change(name, self, *operands)
+        self.array[...] = result.array
+        return self
+
+    return change
 
 
-def _drawn(dtype: np.dtype) -> np.dtype:
-    """Random numbers are drawn in float32 or float64."""
-    return np.dtype("float64" if dtype == np.float64 else "float32")
+def _of(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The in-place form of a function: its own with an underscore."""
+
+    def change(self: Tensor, *arguments: Any, **options: Any) -> Tensor:
+        return operation(self, *arguments, **options)
+
+    change.__name__ = change.__qualname__ = f"{operation.__name__}_"
+    change.__doc__ = f"self ← {operation.__name__}(self, …), in place."
+    return in_place(change)
+
+
+abs_, neg_, square_ = _of(kinks.abs), _of(arithmetic.neg), _of(arithmetic.square)
+pow_, exp_, log_, sqrt_ = _of(powers.pow), _of(powers.exp), _of(powers.log), _of(powers.sqrt)
+rsqrt_, reciprocal_ = _of(smooth.rsqrt), _of(smooth.reciprocal)
+relu_, tanh_, sigmoid_ = _of(kinks.relu), _of(smooth.tanh), _of(smooth.sigmoid)
+floor_, ceil_, round_, trunc_ = map(_of, (steps.floor, steps.ceil, steps.round, steps.trunc))
+masked_fill_ = _of(pick.masked_fill)
+
+
+@in_place
+def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """self ← self + weight·(end - self), in place: the way to ``end``, exactly there for 1.
+
+    Args:
+        end: broadcasts to self's shape.
+        weight: a number, or a Tensor that broadcasts to self's shape.
+
+    Raises:
+        RuntimeError: an operand that does not fit, or one that requires grad.
+
+    >>> import minigan
+    >>> minigan.tensor([0.0, 4.0]).lerp_(minigan.tensor([10.0, 0.0]), 0.25)
+    tensor([2.5, 3. ], dtype=float32)
+    """
+    way = end - self
+    from_start, from_end = self + weight * way, end - way * (1 - weight)
+    if isinstance(weight, Tensor):
+        return kinks.where(weight < 0.5, from_start, from_end)
+    return from_start if weight < 0.5 else from_end
+
+
+@in_place
+def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """self ← self + value·tensor1·tensor2, in place; the operands broadcast to self's shape.
+
+    >>> import minigan
+    >>> x = minigan.ones(2)
+    >>> x.addcmul_(minigan.tensor([1.0, 2.0]), minigan.tensor([3.0, 4.0]), value=2)
+    tensor([ 7., 17.], dtype=float32)
+    """
+    return self + tensor1 * tensor2 * value
+
+
+@in_place
+def addcdiv_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """self ← self + value·tensor1/tensor2, in place; the operands broadcast to self's shape.
+
+    >>> import minigan
+    >>> x = minigan.ones(2)
+    >>> x.addcdiv_(minigan.tensor([1.0, 2.0]), minigan.tensor([2.0, 2.0]), value=2)
+    tensor([2., 3.], dtype=float32)
+    """
+    return self + tensor1 / tensor2 * value

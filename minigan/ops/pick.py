@@ -9,7 +9,8 @@ import numpy as np
 from .._tensor import Tensor
 from ..array import array_module
 from ._common import as_tensor, normalise_dim, numpy_names, operand
-from .elementwise import Where, broadcasting, where
+from .arithmetic import broadcasting
+from .kinks import Where, where
 from .shape import expand, reshape
 
 

@@ -14,9 +14,11 @@ from .windows import Fold, Unfold, WindowMax, WindowSum
 IntPair = int | tuple[int, int]
 
 
-def _pair(name: str, option: str, value: Any, least: int) -> tuple[int, int]:
+def _pair(name: str, option: str, value: Any, least: int, one: bool = False) -> tuple[int, int]:
+    """An int or two as two; ``one``: also a list or tuple of one, as PyTorch's pooling has it."""
     try:
         pair = tuple(map(index, value)) if hasattr(value, "__len__") else (index(value),) * 2
+        pair = pair * 2 if one and len(pair) == 1 else pair
     except TypeError:
         raise TypeError(f"{name}: {option} expects an int or two ints, got {value!r}") from None
     if len(pair) != 2 or min(pair) < least:
@@ -55,14 +57,16 @@ def _geometry(name, size, kernel, stride, pad, dilation, ceil_mode=False):
 
 
 def _pool(name, x, kernel_size, stride, padding, dilation, ceil_mode):
-    kernel = _pair(name, "kernel_size", kernel_size, 1)
-    stride = kernel if stride is None else _pair(name, "stride", stride, 1)
-    pad = _pair(name, "padding", padding, 0)
+    kernel = _pair(name, "kernel_size", kernel_size, 1, one=True)
+    if isinstance(stride, (tuple, list)) and not stride:
+        stride = None
+    stride = kernel if stride is None else _pair(name, "stride", stride, 1, one=True)
+    pad = _pair(name, "padding", padding, 0, one=True)
     if any(2 * p > k for p, k in zip(pad, kernel, strict=True)):
         raise RuntimeError(
             f"{name}: padding must be at most half of kernel_size, got {pad} and {kernel}"
         )
-    dilation = _pair(name, "dilation", dilation, 1)
+    dilation = _pair(name, "dilation", dilation, 1, one=True)
     return _geometry(name, x.shape[-2:], kernel, stride, pad, dilation, ceil_mode)
 
 
@@ -73,21 +77,31 @@ def max_pool2d(
     padding: IntPair = 0,
     dilation: IntPair = 1,
     ceil_mode: bool = False,
-) -> Tensor:
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
     """The largest value in each window of (N, C, H, W) or (C, H, W).
 
-    The first of tied ones gets the gradient; a NaN counts as larger than any number.
+    The first of tied ones gets the gradient; a NaN counts as larger than any number, the last one
+    as the largest.  ``return_indices``: also where they are, as row·W + column of the image
+    (int64; -1 for a window that lies beside the image).
 
     >>> import minigan
-    >>> max_pool2d(minigan.arange(16.0).reshape(1, 1, 4, 4), 2)
+    >>> values, indices = max_pool2d(
+    ...     minigan.arange(16.0).reshape(1, 1, 4, 4), 2, return_indices=True
+    ... )
+    >>> values
     tensor([[[[ 5.,  7.],
               [13., 15.]]]], dtype=float32)
+    >>> indices
+    tensor([[[[ 5,  7],
+              [13, 15]]]])
     """
     x = _images("max_pool2d", input)
     if x.dtype.kind == "b":
         raise NotImplementedError("max_pool2d: expected numbers, got bool")
     g = _pool("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
-    return WindowMax(g)(x)
+    y = WindowMax(g)(x)
+    return (y, Tensor(WindowMax(g).indices(x.array.real, y.array.real))) if return_indices else y
 
 
 def avg_pool2d(

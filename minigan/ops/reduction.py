@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, nan, prod
 from typing import Any
+
+import numpy as np
 
 from .._tensor import Tensor
 from ..array import array_module, int64
 from ..autograd import Function
 from ._common import as_tensor, cast, normalise_dims, numpy_names
+from .kinks import where
 
 
 class Sum(Function):
@@ -60,14 +63,79 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     return total / prod([x.shape[d] for d in dims])
 
 
+class Var(Function):
+    """y = Σ (x - mean)²/(n - c) over dims, n - c taken as 0 below 0;  ∂y/∂x = 2(x - mean)/(n - c).
+
+    For n ≤ c, where y is inf or NaN, there is nothing to derive, and the gradient is what PyTorch
+    gives: the same formula, and over all dimensions (``whole``) inf or, where x is the mean, NaN.
+    """
+
+    reads = ((0,),)
+
+    def __init__(self, dims: tuple[int, ...], correction: float, whole: bool, keepdim: bool):
+        self.dims, self.correction, self.keepdim, self.whole = dims, correction, keepdim, whole
+
+    def degrees(self, x):
+        """n - c, a float64 that divides to inf and NaN."""
+        return np.float64(prod([x.shape[d] for d in self.dims]) - self.correction)
+
+    def forward(self, x):
+        count = prod([x.shape[d] for d in self.dims])
+        centred = x - x.sum(axis=self.dims, keepdims=True) / count
+        total = (centred * centred).sum(axis=self.dims, keepdims=self.keepdim)
+        return total / float(max(self.degrees(x), 0))
+
+    def vjp(self, needs, g, y, x):
+        if not self.keepdim:
+            g = g.reshape(tuple([1 if d in self.dims else n for d, n in enumerate(x.shape)]))
+        centred, degrees = x - mean(x, self.dims, keepdim=True), self.degrees(x)
+        if degrees <= 0 and self.whole:
+            return (g * where(centred == 0, nan, inf),)
+        return (g * centred * float(2 / degrees),)
+
+
 @numpy_names
-def var(input: Tensor, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
-    """The variance over ``dim``: Σ(x - mean)²/(n - correction); 1 is Bessel's correction."""
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The variance over ``dim`` (default: all): Σ(x - mean)²/(n - correction).
+
+    ``correction`` is 1 (Bessel's) unless given; ``unbiased`` says 1 or 0 instead, and may also
+    stand in the place of ``dim``, as in PyTorch.  Of n ≤ correction values it is inf, or NaN where
+    they are equal.
+
+    >>> import minigan
+    >>> x = minigan.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> var(x, unbiased=False).item(), var(x, False).item(), var(x, 0, correction=2).item()
+    (1.25, 1.25, 2.5)
+    """
     x = as_tensor("var", input)
-    dims = normalise_dims("var", dim, x.ndim)
-    centred = x - mean(x, dims, keepdim=True)
-    degrees = prod([x.shape[d] for d in dims]) - correction
-    return sum(centred * centred, dims, keepdim=keepdim) / float(max(degrees, 0))
+    if x.dtype.kind not in "fc":
+        raise RuntimeError(f"var: expected a float tensor, got {x.dtype}")
+    return Var(*variance_options("var", x, dim, unbiased, correction), keepdim)(x)
+
+
+def variance_options(
+    name: str, x: Tensor, dim: Any, unbiased: bool | None, correction: float | None
+) -> tuple[tuple[int, ...], float, bool]:
+    """The dimensions, the correction, and whether no dimension was named."""
+    if isinstance(dim, bool):  # var(x, unbiased)
+        if unbiased is not None:
+            raise TypeError(f"{name}: got unbiased twice")
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        if not isinstance(unbiased, bool):
+            raise TypeError(f"{name}: expected True or False as unbiased, got {unbiased!r}")
+        if correction is not None:
+            raise TypeError(f"{name}: got both unbiased and correction")
+        correction = int(unbiased)
+    whole = dim is None or x.ndim == 0
+    return normalise_dims(name, dim, x.ndim), 1 if correction is None else correction, whole
 
 
 @numpy_names

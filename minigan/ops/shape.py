@@ -104,7 +104,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """Dimensions in another order: the result's i-th is input's ``dims[i]``-th."""
     x = as_tensor("permute", input)
-    given = size_from("permute", dims)
+    given = size_from("permute", dims, "dims")
     order = tuple(normalise_dim("permute", d, x.ndim) for d in given)
     if sorted(order) != list(range(x.ndim)):
         raise RuntimeError(f"permute: expected every one of {x.ndim} dimensions once, got {given}")
@@ -160,7 +160,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without dimensions of length 1 (all of them, or those in ``dim`` that have length 1)."""
     x = as_tensor("squeeze", input)
-    dims = range(x.ndim) if dim is None else (dim,) if hasattr(dim, "__index__") else dim
+    dims = range(x.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
     drop = {normalise_dim("squeeze", d, x.ndim) for d in dims}
     return reshape(x, tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in drop))
 

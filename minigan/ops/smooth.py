@@ -1,4 +1,4 @@
-"""More smooth functions of one variable."""
+"""Smooth functions of one variable: circular, hyperbolic, logistic, the error function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from .._tensor import Tensor
 from ..array import array_module, special_functions
 from ..autograd import Function
 from ._common import as_float
-from .elementwise import div, exp
+from .arithmetic import div
+from .kinks import magnitude, where
+from .powers import exp
 
 
 class Expm1(Function):
@@ -84,6 +86,46 @@ class Rsqrt(Function):
         return (g * (y * y * y * -0.5),)
 
 
+class Tanh(Function):
+    """y = tanh x;  ∂y/∂x = 1 - y²."""
+
+    reads = (("y",),)
+
+    def forward(self, x):
+        return array_module(x).tanh(x)
+
+    def vjp(self, needs, g, y, x):
+        return (g * (1 - y * y),)
+
+
+class Sigmoid(Function):
+    """y = 1/(1 + e^-x);  ∂y/∂x = y·(1 - y)."""
+
+    reads = (("y",),)
+
+    def forward(self, x):
+        xp = array_module(x)
+        z = xp.exp(-magnitude(x))  # never overflows
+        return xp.where(x.real >= 0, xp.ones_like(z), z) / (1 + z)
+
+    def vjp(self, needs, g, y, x):
+        return (g * (y * (1 - y)),)
+
+
+class Softplus(Function):
+    """y = ln(1 + e^x);  ∂y/∂x = sigmoid(x)."""
+
+    reads = ((0,),)
+
+    def forward(self, x):
+        xp = array_module(x)
+        positive = xp.where(x.real > 0, x, xp.zeros_like(x))
+        return positive + xp.log1p(xp.exp(-magnitude(x)))
+
+    def vjp(self, needs, g, y, x):
+        return (g * sigmoid(x),)
+
+
 def expm1(input: Tensor) -> Tensor:
     """e^input - 1, exact also near 0."""
     return Expm1()(as_float("expm1", input))
@@ -102,6 +144,29 @@ def sin(input: Tensor) -> Tensor:
 def cos(input: Tensor) -> Tensor:
     """The cosine of an angle in radians."""
     return Cos()(as_float("cos", input))
+
+
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent."""
+    return Tanh()(as_float("tanh", input))
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """1/(1 + e^-input)."""
+    return Sigmoid()(as_float("sigmoid", input))
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """ln(1 + e^(β·input))/β, a smooth ReLU; its own input where β·input > threshold.
+
+    >>> import minigan
+    >>> softplus(minigan.tensor([0.0, 50.0]))
+    tensor([ 0.6931472, 50.       ], dtype=float32)
+    """
+    x = as_float("softplus", input)
+    scaled = x if beta == 1 else x * beta
+    smooth = Softplus()(scaled)
+    return where(scaled > threshold, x, smooth if beta == 1 else smooth / beta)
 
 
 def erf(input: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
 from ._common import as_float, cast, normalise_dim, normalise_dims, numpy_names
-from .elementwise import where
+from .kinks import where
 
 
 def _largest(x, dims: tuple[int, ...]):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..array import array_module
+from ..array import Array, array_module
 from ..autograd import Function
 from ..conv import Geometry
 
@@ -33,6 +33,18 @@ def _slices(size: int, taps: int, stride: int, pad: int, dilation: int, outputs:
         start = first * stride + shift
         found.append((slice(first, first + count), slice(start, start + count * stride, stride)))
     return found
+
+
+def places(g: Geometry, tap: Array, row: int, column: int) -> Array:
+    """Where in an image each window's tap points, if the next row and column are so far away.
+
+    Of tap R·S, which points nowhere, the window's first place.
+    """
+    xp = array_module(tap)
+    r, s = xp.divmod(xp.arange(g.R * g.S + 1), g.S)
+    jump = (r * g.dilation[0] * row + s * g.dilation[1] * column) * (r < g.R)
+    first = (xp.arange(g.P) * g.stride[0] - g.pad[0])[:, None] * row
+    return jump[tap] + (first + (xp.arange(g.Q) * g.stride[1] - g.pad[2]) * column)
 
 
 class _Windows(Function):
@@ -79,7 +91,8 @@ class WindowSpread(_Windows):
 class WindowMax(_Windows):
     """y = the largest x in each window; the gradient goes to it, to the first of tied ones.
 
-    NaN counts as larger than any number; a window beside the image has the lowest number there is.
+    NaN counts as larger than any number, the last NaN as the largest; a window beside the image has
+    the lowest number there is.
     """
 
     reads = ((0, "y"),)
@@ -100,17 +113,29 @@ class WindowMax(_Windows):
         xp, none = array_module(x), self.geometry.R * self.geometry.S
         tap = xp.full_like(y, none, dtype="uint8" if none < 256 else "int32")
         for k, (_, out, seen) in enumerate(_taps(self.geometry)):
-            miss = (x[seen] != y[out]) & (x[seen] == x[seen])
-            code = xp.maximum(miss.astype(tap.dtype) * none, k)
-            xp.minimum(tap[out], code, out=tap[out])
+            miss = (x[seen] != y[out]).astype(tap.dtype)
+            xp.minimum(tap[out], xp.maximum(miss * none, k), out=tap[out])
+        if (tap == none).any():  # NaN equals nothing
+            for k, (_, out, seen) in enumerate(_taps(self.geometry)):
+                tap[out] = xp.where(x[seen] != x[seen], k, tap[out])
         return tap
+
+    def indices(self, x, y):
+        """Where y is in its image, counted row by row; -1 for a window beside the image."""
+        g, tap = self.geometry, self.winners(x, y)
+        place = places(g, tap, g.W, 1)
+        place[tap == g.R * g.S] = -1
+        return place
 
     def vjp(self, needs, g, y, x):
         return (WindowPut(self.geometry, self.winners(x.array.real, y.array.real))(g),)
 
 
 class WindowPick(_Windows):
-    """y = the x under one tap of each window, 0 under none; the gradient goes to it."""
+    """y = the x under one tap of each window, 0 under none; the gradient goes to it.
+
+    ``tap`` holds for every window the number of a tap that sees a pixel, or R·S.
+    """
 
     def __init__(self, geometry: Geometry, tap):
         super().__init__(geometry)
@@ -127,12 +152,23 @@ class WindowPick(_Windows):
 
 
 class WindowPut(WindowPick):
-    """The adjoint of WindowPick: every x is added to the pixel under its window's tap."""
+    """The adjoint of WindowPick: every x is added to the pixel under its window's tap.
+
+    One addition per window, wherever its tap points: much less than R·S slices of the image, of
+    which each gets few of them.
+    """
 
     def forward(self, x):
         xp, y = array_module(x), self.image_like(x)
-        for k, (_, out, seen) in enumerate(_taps(self.geometry)):
-            y[seen] += xp.where(self.tap[out] == k, x[out], 0)
+        *lead, row, column = (step // y.itemsize for step in y.strides)
+        place = places(self.geometry, self.tap, row, column)  # in the memory of y
+        for d, step in enumerate(lead):
+            place += (xp.arange(y.shape[d]) * step).reshape(-1, *[1] * (y.ndim - 1 - d))
+        beside = self.tap == self.geometry.R * self.geometry.S
+        if beside.any():
+            place, x = place[~beside], x[~beside]
+        order = sorted(range(y.ndim), key=lambda d: -y.strides[d])
+        xp.add.at(y.transpose(order).reshape(-1), place.reshape(-1), x.reshape(-1))
         return y
 
     def vjp(self, needs, g, y, x):

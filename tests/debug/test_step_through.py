@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from minigan import debug, grad, is_grad_enabled, nn, tensor
-from minigan.ops.elementwise import Exp
+from minigan.ops.powers import Exp
 
 
 def leaf(value):

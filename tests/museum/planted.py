@@ -4,8 +4,9 @@ import numpy as np
 
 import minigan
 from minigan import Function, Generator, Tensor
-from minigan.ops.elementwise import LeakyReLUGrad, Tanh
+from minigan.ops.kinks import LeakyReLUGrad
 from minigan.ops.norm import BatchNorm
+from minigan.ops.smooth import Tanh
 
 # ------------------------------------------------------------------------------ normalisation
 
@@ -15,6 +16,13 @@ class TimesSeven(BatchNorm):
 
     def vjp(self, needs, g, y, x, w, b):
         return super().vjp(needs, g, y, x, w, b)[0] * 7, None, None
+
+
+class StatisticsConstant(BatchNorm):
+    """The gradient of a normalisation whose mean and deviation do not depend on x."""
+
+    def vjp(self, needs, g, y, x, w, b):
+        return g * (Tensor(self.inv_std) * w), None, None
 
 
 class DeviationConstant(BatchNorm):
@@ -67,6 +75,13 @@ class ConstantSquare(Function):
 
     def vjp(self, needs, g, out, y):
         return (g * (-2 * y).detach(),)
+
+
+class WrongAtSecondOrder(Tanh):
+    """The gradient keeps y as a constant: its own derivative is 0."""
+
+    def vjp(self, needs, g, y, x):
+        return (g * (1 - y * y).detach(),)
 
 
 class WrongAtThirdOrder(Tanh):
@@ -155,19 +170,19 @@ class MaskRedrawn(Function):
 
     def forward(self, x):
         self.generator = Generator().manual_seed(0)
-        return x * self.mask(x.shape)
+        return x * self.mask(x)
 
-    def mask(self, shape):
-        return (self.generator.rng.random(shape) >= 0.5) * 2.0
+    def mask(self, x):
+        return (self.generator.rng.random(x.shape) >= 0.5) * x.dtype.type(2)
 
     def vjp(self, needs, g, y, x):
-        return (g * Tensor(self.mask(x.shape)),)
+        return (g * Tensor(self.mask(x)),)
 
 
 class MaskKept(MaskRedrawn):
     def forward(self, x):
         self.generator = Generator().manual_seed(0)
-        self.drawn = self.mask(x.shape)
+        self.drawn = self.mask(x)
         return x * self.drawn
 
     def vjp(self, needs, g, y, x):

@@ -32,6 +32,13 @@ EXHIBITS = {
         1,
         "factor 7",
     ),
+    "BN statistics held constant": (
+        planted.normalised(planted.StatisticsConstant),
+        planted.normalised(planted.BatchNorm),
+        (NORMED,),
+        1,
+        "",
+    ),
     "BN inv_std held constant": (
         planted.normalised(planted.DeviationConstant),
         planted.normalised(planted.BatchNorm),
@@ -52,6 +59,13 @@ EXHIBITS = {
         (X,),
         1,
         "gradient is 0",
+    ),
+    "constant wrong at order 2": (
+        planted.WrongAtSecondOrder(),
+        minigan.tanh,
+        (X,),
+        2,
+        "held constant",
     ),
     "constant wrong at order 3": (
         planted.WrongAtThirdOrder(),
@@ -126,7 +140,7 @@ EXHIBITS = {
     ),
     "stale saved value": (
         planted.twice(planted.SharedWorkspace),
-        planted.twice(minigan.ops.elementwise.Exp),
+        planted.twice(minigan.ops.powers.Exp),
         (X,),
         1,
         "",

@@ -64,7 +64,29 @@ def test_named_modules_goes_depth_first_in_order_of_assignment():
     tree = nn.Sequential(nn.Sequential(nn.Tanh(), nn.ReLU()), nn.Sequential(nn.Sigmoid()))
     assert names(tree.named_modules()) == ["", "0", "0.0", "0.1", "1", "1.0"]
     expected = ["net", "net.0", "net.0.0", "net.0.1", "net.1", "net.1.0"]
-    assert names(tree.named_modules("net")) == expected
+    assert names(tree.named_modules(prefix="net")) == expected
+    seen = {tree[0]}
+    assert names(tree.named_modules(seen)) == ["", "1", "1.0"]
+    assert seen == set(tree.modules()) - {tree[0][0], tree[0][1]}
+
+
+def test_shared_parts_are_given_under_each_of_their_names_where_that_is_asked_for():
+    toy = Toy()
+    toy.register_buffer("alias", toy.kept)
+    everything = {"remove_duplicate": False}
+    assert names(toy.named_modules(**everything)) == ["", "inner", "same"]
+    assert len(list(toy.modules(**everything))) == 3
+    assert names(toy.named_parameters(**everything)) == [
+        *("gain", "tied", "inner.weight", "inner.bias", "same.weight", "same.bias")
+    ]
+    assert names(toy.named_buffers(**everything)) == ["kept", "brief", "alias"]
+
+
+def test_dir_names_the_parts_that_can_be_written_as_attributes():
+    toy = Toy()
+    toy.add_module("0", nn.Tanh())
+    assert {"gain", "inner", "kept", "forward"} <= set(dir(toy))
+    assert "0" not in dir(toy)
 
 
 def test_apply_visits_children_before_their_parent():
@@ -140,7 +162,9 @@ def test_a_parameter_or_module_takes_the_place_of_what_had_its_name():
     assert "plain" in names(toy.named_parameters())
 
 
-@pytest.mark.parametrize("method", ["register_parameter", "register_buffer", "add_module"])
+@pytest.mark.parametrize(
+    "method", ["register_parameter", "register_buffer", "add_module", "register_module"]
+)
 @pytest.mark.parametrize(
     ("name", "value", "error", "message"),
     [
@@ -224,30 +248,6 @@ def test_call_passes_positional_and_keyword_arguments_to_forward():
             return x * scale + shift
 
     assert Affine()(3, 4, shift=5) == 17
-
-
-def test_forward_pre_hooks_see_and_may_replace_the_inputs_in_order_until_removed():
-    class Add(nn.Module):
-        def forward(self, a, b=0, *, c=0):
-            return a + b + c
-
-    module, seen = Add(), []
-    first = module.register_forward_pre_hook(lambda m, inputs: seen.append((m, inputs)))
-    second = module.register_forward_pre_hook(lambda m, inputs: (inputs[0] * 10, 5))
-    third = module.register_forward_pre_hook(lambda m, inputs: inputs[0] + inputs[1])
-    assert module(1, 2, c=100) == 115
-    assert seen == [(module, (1, 2))]
-    third.remove()
-    assert module(1, 2) == 15
-    second.remove()
-    fourth = module.register_forward_pre_hook(lambda m, inputs: -inputs[0])
-    for handle in (third, second):  # once more does no harm
-        handle.remove()
-    assert module(1) == -1
-    for handle in (first, fourth):
-        handle.remove()
-    assert module(1, 2) == 3
-    assert len(seen) == 3
 
 
 # -- train and eval

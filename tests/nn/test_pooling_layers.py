@@ -48,6 +48,9 @@ def test_pooling_layers_take_the_windows_their_arguments_say(
 
 def test_the_other_options_of_pooling_reach_their_functions():
     x = tensor(draws(1, 1, 5, 5))
+    values, indices = nn.MaxPool2d(2, return_indices=True)(x)
+    assert values.flatten().tolist() == x.flatten()[indices.flatten()].tolist()
+    assert nn.MaxPool2d(2, 2, 0, 1, True, True)(x)[1].shape == (1, 1, 3, 3)
     assert nn.MaxPool2d(2, ceil_mode=True)(x).shape == nn.AvgPool2d(2, None, 0, True)(x).shape
     assert nn.MaxPool2d(2, ceil_mode=True)(x).shape == (1, 1, 3, 3)
     ones = minigan.ones(1, 1, 2, 2)

@@ -211,7 +211,7 @@ ERRORS = [
     (lambda: flip(M, 0, 0), RuntimeError, "flip: a dimension appears more than once"),
     (lambda: flip(M, 2), IndexError, "flip: dimension out of range"),
     (lambda: flip(M), TypeError, "flip: expected dims"),
-    (lambda: flip(M, 0.5), TypeError, "flip: expected integers"),
+    (lambda: flip(M, 0.5), TypeError, "flip: expected integers as dims"),
     (lambda: roll(M, (1, 2), 0), RuntimeError, r"roll: expected one shift per dimension, got \(1"),
     (lambda: roll(M, (1, 2)), RuntimeError, "roll: expected one shift per dimension"),
     (lambda: roll(M, ()), RuntimeError, "roll: expected one shift per dimension"),

@@ -20,8 +20,17 @@ def test_sizes_are_given_separately_or_together(make):
     assert make().shape == () and make(0, 2).shape == (0, 2)
     assert make(2, dtype="float64", requires_grad=True).requires_grad
     assert make(2, dtype="float64").dtype == np.float64
+    for size in ((2, 3), [2, 3], (np.int64(2), tensor(3)), ()):
+        assert make(size=size).shape == make(size).shape
+    assert make(size=(2,), dtype="float64").dtype == np.float64
     with pytest.raises(TypeError, match="expected integers as size"):
         make(1.5)
+    with pytest.raises(TypeError, match="expected integers as size"):
+        make(size=(1.5,))
+    with pytest.raises(TypeError, match=f"{make.__name__}: expected a tuple of ints as size"):
+        make(size=3)
+    with pytest.raises(TypeError, match=f"{make.__name__}: got size twice, as .2,. and as size="):
+        make(2, size=(3,))
 
 
 def test_constants():
@@ -36,6 +45,7 @@ def test_full_takes_its_dtype_from_the_value():
         x = minigan.full((2,), value)
         assert x.dtype == dtype and x.tolist() == [value, value]
     assert minigan.full(3, 1.0, dtype="int64").tolist() == [1, 1, 1]
+    assert minigan.full(size=(2,), fill_value=3).tolist() == [3, 3]
 
 
 def test_like_functions_take_shape_and_dtype_from_a_tensor():
@@ -120,6 +130,16 @@ def test_randint_is_uniform_on_the_half_open_range():
     assert values.tolist() == [-2, -1, 0, 1, 2]
     assert abs(counts - 10_000).max() < 5 * math.sqrt(10_000 * 0.8)
     assert minigan.randint(3, (4,)).numpy().max() <= 2
+    for call in (
+        lambda: minigan.randint(4, 5, size=(2, 3)),
+        lambda: minigan.randint(low=4, high=5, size=[2, 3]),
+        lambda: minigan.randint(4, high=5, size=(2, 3), dtype="float32"),
+    ):
+        assert call().tolist() == [[4, 4, 4], [4, 4, 4]]
+    assert minigan.randint(high=1, size=(2,)).tolist() == [0, 0]
+    assert minigan.randint(1, size=(2,), dtype="int32").dtype == np.int32
+    with pytest.raises(TypeError, match="randint: expected high, the end of the range"):
+        minigan.randint(size=(2,))
     with pytest.raises(RuntimeError, match="randint: expected low < high, got 3 and 3"):
         minigan.randint(3, 3, (2,))
 

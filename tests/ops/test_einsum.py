@@ -98,6 +98,33 @@ def test_dots_stand_for_dimensions_that_broadcast(equation):
     gradcheck(lambda *xs: einsum(equation, *xs) ** 2, *operands, order=2, probes=1)
 
 
+@settings(max_examples=60)
+@given(equations())
+def test_numbers_may_name_the_dimensions(drawn):
+    """The same equation in both forms, with and without the result's names."""
+    equation, operands = drawn
+    number = {c: i for i, c in enumerate(string.ascii_uppercase + string.ascii_lowercase)}
+    left, arrow, out = equation.partition("->")
+    arguments = []
+    for one, x in zip(left.split(","), operands, strict=True):
+        arguments += [minigan.from_numpy(x), [number[c] for c in one]]
+    if arrow:
+        arguments.append(tuple(number[c] for c in out))
+    expected = written_out(equation, *operands)
+    found = einsum(*arguments)
+    assert found.shape == expected.shape
+    assert_allclose(found.numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_numbers_and_dots():
+    x, y = numbers(0, (4, 2, 3)), numbers(1, (3, 5))
+    found = einsum(tensor(x), [..., 7], tensor(y), range(7, 9), [8, ...])
+    assert_allclose(found.numpy(), np.einsum("abi,ij->jab", x, y), rtol=1e-12)
+    assert einsum(tensor(y), [51, 50], tensor(y), [np.int64(51), 0], [0, 50]).shape == (5, 5)
+    assert einsum(tensor(y), [30, 2]).shape == (5, 3)  # in the order of the numbers
+    gradcheck(lambda a, b: einsum(a, [..., 1], b, [1, 0], [0, ...]) ** 2, x, y, order=3, probes=1)
+
+
 def test_operands_may_come_as_a_list_and_one_tensor_may_come_twice():
     x = tensor(numbers(0, (3, 4)))
     assert_array_equal(einsum("ij,kj", [x, x]).numpy(), einsum("ij,kj->ik", x, x).numpy())
@@ -182,6 +209,19 @@ ERRORS = [
     (lambda: einsum("i..->i", M), RuntimeError, "is no equation"),
     (lambda: einsum("...i...->i", M), RuntimeError, "is no equation"),
     (lambda: einsum("ij->i->j", M), RuntimeError, "is no equation"),
+    (lambda: einsum(M), ValueError, "einsum: expected an equation and at least one operand"),
+    (lambda: einsum(M, [0, 52]), ValueError, "einsum: expected labels from 0 to 51, got 52"),
+    (lambda: einsum(M, [-1, 0]), ValueError, "einsum: expected labels from 0 to 51, got -1"),
+    (
+        lambda: einsum(M, ["a", 0]),
+        TypeError,
+        "einsum: expected integers and ... as labels, got",
+    ),
+    (lambda: einsum(M, [0.0, 1]), TypeError, "einsum: expected integers and ... as labels, got 0"),
+    (lambda: einsum(M, "ab"), TypeError, "einsum: expected a list of integers as labels, got 'ab'"),
+    (lambda: einsum(M, M), TypeError, "einsum: expected a list of integers as labels, got"),
+    (lambda: einsum(M, [0]), RuntimeError, 'names 1 dimensions by "A", the operand has 2'),
+    (lambda: einsum(M, [0, 1], [2]), RuntimeError, "names a dimension of the result that no oper"),
     (lambda: einsum("ij", [[1.0]]), TypeError, "einsum: expected a Tensor, got list"),
     (lambda: mm(M, M), RuntimeError, r"mm: shapes \(2, 3\) and \(2, 3\) cannot be multiplied"),
     (lambda: mm(M, V), RuntimeError, r"mm: expected two matrices, got shapes \(2, 3\) and \(3,\)"),

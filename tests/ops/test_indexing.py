@@ -34,8 +34,14 @@ def test_basic_indices(data):
         with pytest.raises(ValueError, match="getitem: slice step must be positive"):
             tensor(x)[index]
         return
-    found = tensor(x)[index]
+    whole = tensor(x)
+    found = whole[index]
     assert_array_equal(found.numpy(), x[index])
+    assert found.version is whole.version or not found.numel()
+    found.fill_(7)  # a view, also of one element: the change is the whole's
+    expected = x.copy()
+    expected[index] = 7
+    assert_array_equal(whole.numpy(), expected)
     gradcheck(lambda t: t[index] ** 3, x, order=3, probes=1)
 
 
@@ -97,6 +103,32 @@ def test_a_0d_integer_tensor_is_an_integer():
     assert y.shape == () and y.item() == 30
     assert_array_equal(grad(y * 2, x)[0].numpy(), [0, 0, 2])
     assert x[np.int64(1)].item() == 20
+
+
+def test_one_element_is_a_view_of_it():
+    """As in PyTorch: changes pass both ways, and count for both."""
+    x = tensor([1.0, 2.0, 3.0])
+    one = x[1]
+    one.mul_(10)
+    assert x.tolist() == [1, 20, 3] and x.version[0] == 1
+    x.zero_()
+    assert one.shape == () and one.item() == 0 and minigan.ones(2, 2)[1, 1].shape == ()
+    w = tensor([1.0, 2.0], requires_grad=True)
+    y = (w * x[1]).sum()
+    x[1].fill_(5)
+    with pytest.raises(RuntimeError, match="has been changed in place"):
+        y.backward()
+    copy = x[[1]]  # an index array copies
+    copy.fill_(9)
+    assert x[1].item() == 5
+
+
+def test_true_and_false_are_masks():
+    x = tensor([1.0, 2.0])
+    assert x[True].tolist() == [[1, 2]] and x[False].shape == (0, 2)
+    x[False] = 5
+    x[True] *= 2
+    assert x.tolist() == [2, 4]
 
 
 def test_iteration_length_and_unpacking():

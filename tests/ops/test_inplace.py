@@ -1,5 +1,6 @@
 """Changes in place: values, memory, what they refuse, and augmented assignment."""
 
+import math
 import operator
 
 import numpy as np
@@ -47,24 +48,109 @@ def test_numbers_alpha_and_wider_operands_keep_the_dtype():
     assert count.add_(1).dtype == np.int64 and count.item() == 1
 
 
-def test_fill_zero_clamp_and_copy():
+def test_clamp_and_copy():
     x = tensor([-2.0, 0.5, 3.0])
     assert x.clamp_(-1, 1).tolist() == [-1, 0.5, 1]
     assert x.clamp_(max=0.25).tolist() == [-1, 0.25, 0.25]
-    assert x.fill_(7).tolist() == [7, 7, 7] and x.zero_().tolist() == [0, 0, 0]
+    assert x.clip_(min=0).tolist() == [0, 0.25, 0.25]
     assert x.copy_(np.array([1, 2, 3])).tolist() == [1, 2, 3] and x.copy_(5).tolist() == [5, 5, 5]
     with pytest.raises(RuntimeError, match="clamp_: expected min, max or both"):
         x.clamp_()
 
 
-def test_random_fills_have_their_moments():
-    g = minigan.Generator().manual_seed(0)
-    for dtype in ("float32", "float64"):
-        x = minigan.empty(100_000, dtype=dtype)
-        assert x.normal_(3, 2, generator=g) is x
-        assert abs(x.numpy().mean() - 3) < 0.04 and abs(x.numpy().std() - 2) < 0.03
-        x.uniform_(-1, 3, generator=g)
-        assert x.numpy().min() >= -1 and x.numpy().max() <= 3 and abs(x.numpy().mean() - 1) < 0.02
+# name: the same of numbers, and the interval that the elements are drawn from
+OF_ONE = {
+    "abs_": (abs, -3, 3),
+    "neg_": (operator.neg, -3, 3),
+    "square_": (lambda v: v * v, -3, 3),
+    "exp_": (math.exp, -3, 3),
+    "log_": (math.log, 0.2, 4),
+    "sqrt_": (math.sqrt, 0.2, 4),
+    "rsqrt_": (lambda v: 1 / math.sqrt(v), 0.2, 4),
+    "reciprocal_": (lambda v: 1 / v, 0.3, 3),
+    "relu_": (lambda v: max(v, 0.0), -3, 3),
+    "tanh_": (math.tanh, -3, 3),
+    "sigmoid_": (lambda v: 1 / (1 + math.exp(-v)), -5, 5),
+    "floor_": (math.floor, -3, 3),
+    "ceil_": (math.ceil, -3, 3),
+    "round_": (round, -3, 3),
+    "trunc_": (math.trunc, -3, 3),
+}
+OF_SEVERAL = {
+    "pow_": (lambda x, a: x**a, 1),
+    "lerp_": (lambda x, a, b: x + b * (a - x), 2),
+    "addcmul_": (lambda x, a, b: x + a * b, 2),
+    "addcdiv_": (lambda x, a, b: x + a / b, 2),
+}
+SAME = {"rtol": 1e-13, "atol": 1e-14}
+
+
+def changed(name, x, layout, *operands, **options):
+    """The memory of a tensor after a method changed it, which must say so and return the tensor."""
+    t = minigan.from_numpy(in_layout(x, layout))
+    array, version = t.array, t.version[0]
+    assert getattr(t, name)(*operands, **options) is t
+    assert t.array is array and t.version[0] > version
+    return array
+
+
+@pytest.mark.parametrize("name", OF_ONE)
+@given(data=st.data())
+def test_functions_in_place_on_any_layout(name, data):
+    one, low, high = OF_ONE[name]
+    x = data.draw(arrays(low=low, high=high))
+    found = changed(name, x, data.draw(st.sampled_from(LAYOUTS[:-1])))
+    expected = np.array([one(float(v)) for v in x.ravel()], dtype=float).reshape(x.shape)
+    assert_allclose(found, expected, **SAME)
+
+
+@pytest.mark.parametrize("name", OF_SEVERAL)
+@given(data=st.data())
+def test_operands_broadcast_to_the_tensor(name, data):
+    formula, count = OF_SEVERAL[name]
+    x = data.draw(arrays(low=0.5, high=2))
+    others = [
+        data.draw(arrays(shape=x.shape[data.draw(st.integers(0, x.ndim)) :], low=0.5, high=2))
+        for _ in range(count)
+    ]
+    found = changed(name, x, data.draw(st.sampled_from(LAYOUTS[:-1])), *map(tensor, others))
+    assert_allclose(found, formula(x, *others), **SAME)
+
+
+def test_numbers_as_operands():
+    x = numbers(0, 5, 0.5, 2)
+    a, b = tensor(numbers(1, 5)), tensor(numbers(2, 5, 1, 2))
+    for weight in (0, 0.25, 0.5, 0.75):
+        found = changed("lerp_", x, "contiguous", a, weight)
+        assert_allclose(found, x + weight * (a.numpy() - x), **SAME)
+    assert_array_equal(changed("lerp_", x, "contiguous", a, 1), a.numpy())  # to the last bit
+    assert_allclose(changed("pow_", x, "contiguous", -1.5), x**-1.5, **SAME)
+    found = changed("addcmul_", x, "contiguous", a, b, value=-2)
+    assert_allclose(found, x - 2 * a.numpy() * b.numpy(), **SAME)
+    found = changed("addcdiv_", x, "contiguous", a, b, value=3)
+    assert_allclose(found, x + 3 * a.numpy() / b.numpy(), **SAME)
+    assert tensor([1.26, -1.74]).round_(decimals=1).tolist() == pytest.approx([1.3, -1.7])
+
+
+def test_masked_fill():
+    x = minigan.zeros(2, 3)
+    x.masked_fill_(tensor([True, False, True]), 5).masked_fill_(x > 9, tensor(1.0))
+    assert x.tolist() == [[5, 0, 5], [5, 0, 5]]
+    assert tensor([1, 2]).masked_fill_(tensor([False, True]), 7).tolist() == [1, 7]
+
+
+def test_float32_stays_and_integers_take_integer_results_only():
+    x = tensor([1.0, 4.0])
+    x.sqrt_().exp_().lerp_(minigan.ones(2), 0.5).addcmul_(x, x, value=0.5).pow_(np.float64(2))
+    assert x.dtype == np.float32
+    assert tensor([2, 3]).pow_(2).neg_().addcmul_(tensor(2), tensor(5)).tolist() == [6, 1]
+    for call in (
+        lambda: tensor([1]).sqrt_(),
+        lambda: tensor([1]).pow_(0.5),
+        lambda: tensor([1]).addcdiv_(tensor([1]), tensor([2])),
+    ):
+        with pytest.raises(RuntimeError, match="_: a float32 result does not fit into a int64"):
+            call()
 
 
 def test_an_operand_may_be_the_tensor_itself_or_a_view_of_it():
@@ -76,12 +162,21 @@ def test_an_operand_may_be_the_tensor_itself_or_a_view_of_it():
     assert row.tolist() == [1, 1, 2]
 
 
-@pytest.mark.parametrize("name", ["add_", "sub_", "mul_", "div_", "copy_"])
+@pytest.mark.parametrize("name", [*PLAIN, "pow_"])
 def test_shapes_that_do_not_fit_are_a_runtime_error_and_change_nothing(name):
     x = minigan.ones(2, 3)
     for shape in ((2,), (1, 2, 3), (2, 4), (4, 3)):
         with pytest.raises(RuntimeError, match=rf"{name}: shape .* does not fit into \(2, 3\)"):
             getattr(x, name)(minigan.full(shape, 9.0))
+    for call in (
+        lambda: x.lerp_(minigan.ones(4), 0.5),
+        lambda: x.lerp_(minigan.ones(3), minigan.ones(2)),
+        lambda: x.addcmul_(minigan.ones(3), minigan.ones(4)),
+        lambda: x.addcdiv_(tensor1=minigan.ones(4), tensor2=minigan.ones(3)),
+        lambda: x.masked_fill_(minigan.ones(4, 2, 3) > 0, 1),
+    ):
+        with pytest.raises(RuntimeError, match=r"_: shape .* does not fit into \(2, 3\)"):
+            call()
     assert x.version[0] == 0
     assert_array_equal(x.numpy(), np.ones((2, 3)))
 
@@ -105,6 +200,12 @@ def test_what_the_graph_would_miss_is_refused():
         lambda: x.normal_(),
         lambda: x.uniform_(),
         lambda: x.clamp_(0, 1),
+        lambda: x.relu_(),
+        lambda: y.lerp_(x, 0.5),
+        lambda: y.addcmul_(y, tensor2=x),
+        lambda: x.masked_fill_(y > 0, 1),
+        lambda: x.bernoulli_(),
+        lambda: x.random_(),
     )
     for call in calls:
         with pytest.raises(RuntimeError, match="requires grad cannot be changed in place"):

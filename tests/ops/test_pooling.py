@@ -13,7 +13,7 @@ from strategies import LAYOUTS, in_layout, numbers
 
 import minigan
 from minigan import grad, gradcheck, tensor
-from minigan.ops.pooling import avg_pool2d, max_pool2d, pixel_shuffle, pixel_unshuffle
+from minigan.ops.pooling import avg_pool2d, max_pool2d
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,56 @@ def test_avg_pool2d_divides_by_what_the_options_say(include, divisor, case):
     )
     assert found.shape == expected.shape
     assert_allclose(found.numpy(), expected, rtol=1e-12, atol=1e-14)
+
+
+@settings(max_examples=60)
+@given(poolings(max_dilation=3), st.integers(0, 99))
+def test_indices_and_gradients_point_at_the_largest_pixel(case, seed):
+    """Every window written out, with many ties, -inf and NaN: the first of ties, the last NaN."""
+    rng = np.random.default_rng(seed)
+    kinds = [0.0, 1.0, 2.0, -math.inf, math.nan]
+    values = rng.choice(kinds, case.x.shape, p=[0.3, 0.3, 0.1, 0.2, 0.1])
+    x = tensor(values, requires_grad=True)
+    options = case.kernel, case.stride, case.pad, case.dilation, case.ceil
+    y, indices = max_pool2d(x, *options, return_indices=True)
+    assert_array_equal(y.detach().numpy(), max_pool2d(x.detach(), *options).numpy())
+    assert indices.dtype == np.int64 and indices.shape == y.shape and not indices.requires_grad
+    weights, gradient = rng.standard_normal(y.shape), np.zeros(values.shape)
+    rows, columns = ([case.places(i, s) for s in case.starts(i)] for i in (0, 1))
+    for (*image, p, q), weight in np.ndenumerate(weights):
+        best, largest = -1, -math.inf
+        for h, w in product(rows[p], columns[q]):
+            if 0 <= h < values.shape[-2] and 0 <= w < values.shape[-1]:
+                pixel = values[(*image, h, w)]
+                if best == -1 or pixel > largest or math.isnan(pixel):
+                    best, largest = h * values.shape[-1] + w, pixel
+        assert indices.numpy()[(*image, p, q)] == best
+        if best >= 0:
+            gradient[tuple(image)].flat[best] += weight
+    (g,) = grad(y, x, tensor(weights))
+    assert_allclose(g.numpy(), gradient, rtol=1e-12, atol=1e-14)
+
+
+def test_indices_are_pytorchs():
+    """max_pool2d(…, 3, 2, 1, return_indices=True) of PyTorch 2.13, and the example of its ties."""
+    x = tensor([[[[3.0, 1.0, 4.0, 1.0], [5.0, 9.0, 2.0, 6.0], [5.0, 3.0, 5.0, 8.0]]]])
+    y, indices = max_pool2d(x, 3, 2, 1, return_indices=True)
+    assert y.tolist() == [[[[9, 9], [9, 9]]]] and indices.tolist() == [[[[5, 5], [5, 5]]]]
+    assert max_pool2d(x * 0, 2, return_indices=True)[1].tolist() == [[[[0, 2]]]]
+    x[0, 0, 0, 1] = x[0, 0, 1, 0] = math.nan
+    assert max_pool2d(x, 2, return_indices=True)[1].tolist() == [[[[4, 7]]]]
+    assert max_pool2d(x[0], 2, return_indices=True)[1].shape == (1, 1, 2)
+    n = tensor(np.arange(16).reshape(1, 4, 4))
+    assert max_pool2d(n, 2, return_indices=True)[1].tolist() == [[[5, 7], [13, 15]]]
+
+
+def test_options_of_one_are_taken_twice_and_no_stride_is_the_kernel():
+    x = tensor(numbers(0, (1, 2, 6, 7)))
+    for f in (max_pool2d, avg_pool2d):
+        assert_array_equal(f(x, (2,), [1], (1,)).numpy(), f(x, (2, 2), (1, 1), (1, 1)).numpy())
+        for stride in ((), [], None):
+            assert_array_equal(f(x, [3, 2], stride).numpy(), f(x, (3, 2), (3, 2)).numpy())
+    assert_array_equal(max_pool2d(x, 2, 1, 0, [2]).numpy(), max_pool2d(x, 2, 1, 0, (2, 2)).numpy())
 
 
 @settings(max_examples=25)
@@ -201,21 +251,7 @@ def test_dtypes():
     assert avg_pool2d(n, 3).dtype == np.float32
 
 
-# ------------------------------------------------------------------------------ shuffling, errors
-
-
-@given(st.tuples(*[st.integers(1, 3)] * 4), st.sampled_from([(), (2,), (2, 0)]))
-def test_pixel_shuffle_moves_channels_into_pixels_and_back(sizes, lead):
-    c, h, w, r = sizes
-    x = numbers(0, (*lead, c * r * r, h, w))
-    y = pixel_shuffle(minigan.from_numpy(x), r)
-    assert y.shape == (*lead, c, h * r, w * r)
-    for k, i, j in product(range(c), range(h * r), range(w * r)):
-        source = x[..., k * r * r + i % r * r + j % r, i // r, j // r]
-        assert_array_equal(y.numpy()[..., k, i, j], source)
-    assert_array_equal(pixel_unshuffle(y, r).numpy(), x)
-    gradcheck(lambda x: pixel_shuffle(x, r) ** 3, x, order=2, probes=1)
-    gradcheck(lambda y: pixel_unshuffle(y, r) ** 3, y.numpy(), order=2, probes=1)
+# ------------------------------------------------------------------------------ errors
 
 
 X = minigan.ones(1, 3, 4, 4)
@@ -232,16 +268,15 @@ ERRORS = [
     (lambda: avg_pool2d(X, 2, padding=-1), RuntimeError, "padding expects .* at least 0, got -1"),
     (lambda: max_pool2d(X, 0), RuntimeError, "kernel_size expects .* of at least 1, got 0"),
     (lambda: max_pool2d(X, (1, 2, 3)), RuntimeError, "kernel_size expects an int or two ints"),
+    (lambda: max_pool2d(X, ()), RuntimeError, "kernel_size expects an int or two ints"),
+    (lambda: max_pool2d(X, 2, padding=[]), RuntimeError, "padding expects an int or two ints"),
+    (lambda: max_pool2d(X, (2.0,)), TypeError, "kernel_size expects an int or two ints"),
     (lambda: avg_pool2d(X, 2, 0), RuntimeError, "avg_pool2d: stride expects .* at least 1, got 0"),
     (lambda: avg_pool2d(X, 2.5), TypeError, "avg_pool2d: kernel_size expects .*, got 2.5"),
     (lambda: max_pool2d(X, "2"), TypeError, "max_pool2d: kernel_size expects .*, got '2'"),
     (lambda: avg_pool2d(X, 2, divisor_override=0), RuntimeError, "divisor_override must not be 0"),
     (lambda: max_pool2d(X > 0, 2), NotImplementedError, "max_pool2d: expected numbers, got bool"),
     (lambda: max_pool2d(X.numpy(), 2), TypeError, "max_pool2d: expected a Tensor, got ndarray"),
-    (lambda: pixel_shuffle(X, 2), RuntimeError, r"pixel_shuffle: expected \(…, C·2², H, W\), got"),
-    (lambda: pixel_shuffle(X, 0), RuntimeError, "pixel_shuffle: expected"),
-    (lambda: pixel_unshuffle(X, 3), RuntimeError, r"pixel_unshuffle: expected \(…, C, H·3, W·3\)"),
-    (lambda: pixel_unshuffle(X[0, 0], 2), RuntimeError, "pixel_unshuffle: expected"),
 ]
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from strategies import arrays
+from strategies import arrays, numbers
 
 import minigan
-from minigan import gradcheck, tensor
+from minigan import grad, gradcheck, tensor
 
 
 @st.composite
@@ -94,6 +94,64 @@ def test_gradients_of_means_and_variances_to_order_3(case):
         gradcheck(lambda x: minigan.var(x, dim, keepdim=keepdim) ** 2, x, order=3, probes=1)
 
 
+def test_unbiased_says_which_correction_in_all_of_pytorchs_forms():
+    x = tensor(numbers(0, (3, 4)))
+    for f in (minigan.var, minigan.std):
+        for unbiased in (True, False):
+            c = int(unbiased)
+            for dim in (0, (0, 1), None):
+                expected = f(x, dim, correction=c).numpy()
+                assert_array_equal(f(x, dim, unbiased).numpy(), expected)
+                assert_array_equal(f(x, dim=dim, unbiased=unbiased).numpy(), expected)
+            assert f(x, unbiased).item() == f(x, unbiased=unbiased).item() == expected
+            kept = f(x, 1, unbiased, True)
+            assert kept.shape == (3, 1)
+            assert_array_equal(kept.numpy(), f(x, 1, correction=c, keepdim=True).numpy())
+            by_axis = x.var(axis=1, unbiased=unbiased, keepdims=True)
+            assert_array_equal(by_axis.numpy(), x.var(1, unbiased, True).numpy())
+        assert f(x).item() == f(x, correction=1).item() == f(x, correction=None).item()
+        for call in (
+            lambda f=f: f(x, True, False),
+            lambda f=f: f(x, unbiased=0),
+            lambda f=f: f(x, 0, 1),
+            lambda f=f: f(x, unbiased=True, correction=1),
+        ):
+            with pytest.raises(TypeError, match=rf"{f.__name__}: (got|expected) .*unbiased"):
+                call()
+
+
+INF, NAN = math.inf, math.nan
+DEGENERATE = [
+    # x, options, and what PyTorch 2.13 gives: the variance, its gradient, that of std.
+    ([2.0], {}, NAN, [NAN], [NAN]),
+    ([2.0], {"correction": 0}, 0.0, [0.0], [0.0]),
+    ([2.0, 2.0], {}, 0.0, [0.0, 0.0], [0.0, 0.0]),
+    ([2.0, 3.0], {"correction": 2}, INF, [INF, INF], [NAN, NAN]),
+    ([2.0, 3.0], {"correction": 2.5}, INF, [INF, INF], [NAN, NAN]),
+    ([2.0, 2.0], {"correction": 2}, NAN, [NAN, NAN], [NAN, NAN]),
+    ([2.0, 2.0], {"correction": 3}, NAN, [NAN, NAN], [NAN, NAN]),
+    ([1.0, 2.0, 3.0], {"correction": 3}, INF, [INF, NAN, INF], [NAN, NAN, NAN]),
+    ([1.0, 2.0], {"dim": 0, "correction": 2}, INF, [-INF, INF], [NAN, NAN]),
+    ([1.0, 2.0], {"dim": 0, "correction": 3}, INF, [1.0, -1.0], [0.0, 0.0]),
+    ([1.0, 1.0], {"dim": (0,), "correction": 3}, NAN, [0.0, 0.0], [NAN, NAN]),
+    (2.0, {}, NAN, NAN, NAN),
+    (2.0, {"dim": 0, "correction": 2}, NAN, NAN, NAN),
+]
+
+
+@pytest.mark.parametrize(("x", "options", "value", "of_var", "of_std"), DEGENERATE)
+def test_where_no_degrees_of_freedom_are_left(x, options, value, of_var, of_std):
+    x = tensor(x, requires_grad=True)
+    with np.errstate(all="ignore"):
+        for f, one, gradient in (
+            (minigan.var, value, of_var),
+            (minigan.std, math.sqrt(value), of_std),
+        ):
+            y = f(x, **options)
+            assert_array_equal(y.item(), one)
+            assert_array_equal(grad(y, x)[0].numpy(), gradient)
+
+
 @given(reductions())
 def test_all_and_any(case):
     x, dim, keepdim = case
@@ -123,6 +181,29 @@ def test_the_empty_sum_is_zero_and_the_empty_mean_is_nan():
     with np.errstate(invalid="ignore"):
         assert np.isnan(empty.mean(1).numpy()).all()
         assert math.isnan(tensor([1.0]).var().item())  # 0/0, as in PyTorch
+
+
+def test_a_dimension_is_named_by_an_integer():
+    """PyTorch's TypeError, and one sentence that names the function."""
+    x, f = minigan.zeros(2, 3), minigan
+    for dim in (1.0, "a", True, None, [0.5], tensor(1.0)):
+        for name, call in (
+            ("softmax", lambda d: f.softmax(x, d)),
+            ("argmax", lambda d: f.argmax(x, d)),
+            ("unsqueeze", lambda d: f.unsqueeze(x, d)),
+            ("cat", lambda d: f.cat([x, x], d)),
+            ("transpose", lambda d: f.transpose(x, 0, d)),
+            ("cumsum", lambda d: f.cumsum(x, d)),
+            ("sum", lambda d: f.sum(x, d)),
+            ("mean", lambda d: f.mean(x, (0, d))),
+            ("squeeze", lambda d: f.squeeze(x, d)),
+        ):
+            if dim is None and name in ("softmax", "sum", "argmax", "squeeze"):
+                continue  # has a meaning of its own
+            with pytest.raises(TypeError, match=f"{name}: expected an integer as dim, got"):
+                call(dim)
+    for dim in (np.int64(1), tensor(1)):
+        assert f.sum(x, dim).shape == (2,) and f.unsqueeze(x, dim).shape == (2, 1, 3)
 
 
 def test_a_0d_tensor_has_one_dimension_to_name():

@@ -1,7 +1,7 @@
 """Patches as columns, sums over windows: every pixel followed, adjoint pairs, all options."""
 
 import math
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from strategies import convolutions, in_layout, layouts
 
 import minigan
 from minigan import grad, gradcheck, tensor
+from minigan.conv import Geometry
 from minigan.ops.pooling import fold, unfold
 from minigan.ops.windows import WindowMax, WindowPick, WindowPut, WindowSpread, WindowSum
 
@@ -68,6 +69,30 @@ def test_gradients_are_right_to_order_3(drawn):
     ):
         report = gradcheck(lambda v, f=f: f(v) ** 3, value, order=3, probes=1)
         assert all(row.method == "complex" for row in report.rows)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 4, 5), (1, 3, 2, 1), (2, 1, 1, 4), (3, 2, 2), (0, 2, 2, 2)]
+)
+def test_put_is_the_adjoint_of_pick_in_every_order_of_memory(shape):
+    """Windows of 2×3 that overlap, of which some point nowhere."""
+    *lead, P, Q = shape
+    g = Geometry(P + 1, Q + 2, 2, 3)
+    rng = np.random.default_rng(0)
+    tap = rng.integers(0, 7, shape).astype("uint8")
+    image = rng.standard_normal((*lead, g.H, g.W))
+    picked = WindowPick(g, tap).forward(image)
+    for order in permutations(range(len(shape))):
+        memory = rng.standard_normal([shape[d] for d in order])
+        x = memory.transpose(np.argsort(order))
+        put = WindowPut(g, tap).forward(x)
+        assert put.shape == image.shape
+        assert_allclose((put * image).sum(), (x * picked).sum(), rtol=1e-12, atol=1e-12)
+        expected = np.zeros(image.shape)
+        for (*at, p, q), k in np.ndenumerate(tap):
+            if k < 6:
+                expected[(*at, p + k // 3, q + k % 3)] += x[(*at, p, q)]
+        assert_allclose(put, expected, rtol=1e-12, atol=1e-14)
 
 
 @settings(max_examples=50)

@@ -18,7 +18,7 @@ from ..._tensor import Tensor
 from ...array import Generator
 from ...nn import Module
 from ...ops.creation import rand
-from ...ops.elementwise import where
+from ...ops.kinks import where
 from ...optim import Adam
 from .. import objectives
 from ..networks import dcgan_critic, dcgan_generator, dcgan_init

@@ -1,0 +1,179 @@
+"""Functions with a kink, and choices between two values: |x|, the ReLUs, clamp, where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._tensor import Tensor
+from ..array import array_module, result_dtype
+from ..autograd import Function
+from ._common import as_float, as_scalar, as_tensor, operand, operands, sum_to
+from .arithmetic import broadcasting
+
+
+def magnitude(x):
+    """|x|, continued analytically: x·sign(Re x)."""
+    xp = array_module(x)
+    return xp.abs(x) if x.dtype.kind != "c" else xp.where(x.real < 0, -x, x)
+
+
+class Abs(Function):
+    """y = |x|;  ∂y/∂x = sign x, 0 at 0."""
+
+    reads = ((0,),)
+
+    def forward(self, x):
+        return magnitude(x)
+
+    def vjp(self, needs, g, y, x):
+        return (g * sign(x.detach()),)
+
+
+class Sign(Function):
+    """y = -1, 0 or 1;  ∂y/∂x = 0."""
+
+    reads = ((),)
+
+    def forward(self, x):
+        return array_module(x).sign(x.real).astype(x.dtype)
+
+    def vjp(self, needs, g, y, x):
+        return (None,)
+
+
+class Where(Function):
+    """y = a where the condition holds, else b; a and b each get the gradient of their part."""
+
+    reads = ((), (0,), (0,))
+
+    def forward(self, condition, a, b):
+        return array_module(condition).where(condition, a, b)
+
+    def vjp(self, needs, g, y, condition, a, b):
+        return (
+            None,
+            sum_to(where(condition, g, 0), a) if needs[1] else None,
+            sum_to(where(condition, 0, g), b) if needs[2] else None,
+        )
+
+
+class LeakyReLU(Function):
+    """y = max(x, slope·x) for slope < 1;  ∂y/∂x = 1 where x > 0, else slope (also at 0)."""
+
+    def __init__(self, slope: float):
+        self.slope = slope
+        # The output's sign tells the input's, so one of the two arrays need not be kept.
+        self.reads = (("y",),) if slope >= 0 else ((0,),)
+
+    def forward(self, x):
+        xp = array_module(x)
+        if self.slope == 0:
+            return xp.maximum(x, 0)
+        if 0 < self.slope <= 1:
+            return xp.maximum(x, x * self.slope)
+        return xp.where(x.real > 0, x, x * self.slope)
+
+    def vjp(self, needs, g, y, x):
+        return (LeakyReLUGrad(self.slope)(g, y if self.slope >= 0 else x),)
+
+
+class LeakyReLUGrad(Function):
+    """y = g where s > 0, else slope·g: linear in g, constant in s almost everywhere."""
+
+    reads = ((1,), ())
+
+    def __init__(self, slope: float):
+        self.slope = slope
+
+    def forward(self, g, s):
+        xp, dtype, positive = array_module(s), s.real.dtype, s.real > 0
+        if not 0 <= self.slope <= 1:
+            return g * xp.asarray(xp.where(positive, 1.0, self.slope), dtype=dtype)
+        factor = xp.asarray(positive, dtype=dtype)
+        return g * (xp.maximum(factor, self.slope, out=factor) if self.slope else factor)
+
+    def vjp(self, needs, g, y, g_before, s):
+        return LeakyReLUGrad(self.slope)(g, s) if needs[0] else None, None
+
+
+class Clamp(Function):
+    """y = min(max(x, low), high);  ∂y/∂x = 1 where low ≤ x ≤ high, else 0."""
+
+    reads = ((0,),)
+
+    def __init__(self, low: float | None, high: float | None):
+        self.low, self.high = low, high
+
+    def inside(self, x):
+        """Where x lies in the closed interval."""
+        xp = array_module(x)
+        above = True if self.low is None else x.real >= self.low
+        below = True if self.high is None else x.real <= self.high
+        return xp.asarray(xp.logical_and(above, below))
+
+    def forward(self, x):
+        xp = array_module(x)
+        if self.low is not None:
+            x = (
+                xp.where(x.real < self.low, self.low, x)
+                if x.dtype.kind == "c"
+                else xp.maximum(x, self.low)
+            )
+        if self.high is not None:
+            x = (
+                xp.where(x.real > self.high, self.high, x)
+                if x.dtype.kind == "c"
+                else xp.minimum(x, self.high)
+            )
+        return x
+
+    def vjp(self, needs, g, y, x):
+        return (where(Tensor(self.inside(x.array)), g, 0),)
+
+
+def abs(input: Tensor) -> Tensor:
+    """|input|."""
+    return Abs()(as_tensor("abs", input))
+
+
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1; its gradient is zero."""
+    return Sign()(as_tensor("sign", input))
+
+
+def where(condition: Tensor, input: Any, other: Any) -> Tensor:
+    """``input`` where ``condition`` (a bool tensor) holds, ``other`` elsewhere."""
+    condition = as_tensor("where", condition)
+    if condition.dtype.kind != "b":
+        raise RuntimeError(f"where: expected a bool condition, got {condition.dtype}")
+    a, b = operand("where", input), operand("where", other)
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = as_scalar(a, condition, result_dtype(a, b))
+    return broadcasting("where", Where(), condition, *operands("where", a, b))
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """input where positive, else negative_slope·input (``inplace`` is accepted and ignored).
+
+    >>> import minigan
+    >>> leaky_relu(minigan.tensor([-1.0, 2.0]), 0.2)
+    tensor([-0.2,  2. ], dtype=float32)
+    """
+    return LeakyReLU(float(negative_slope))(as_float("leaky_relu", input))
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(input, 0) (``inplace`` is accepted and ignored)."""
+    return LeakyReLU(0)(as_tensor("relu", input))
+
+
+def clamp(input: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
+    """``input`` limited to [min, max]."""
+    if min is None and max is None:
+        raise RuntimeError("clamp: expected min, max or both")
+    limits = [limit for limit in (min, max) if limit is not None]
+    x, *limits = operands("clamp", as_tensor("clamp", input), *limits)
+    if any(isinstance(limit, Tensor) for limit in limits):
+        raise TypeError("clamp: expected numbers as limits")
+    low, high = None if min is None else limits[0], None if max is None else limits[-1]
+    return Clamp(low, high)(x)
