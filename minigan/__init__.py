@@ -41,6 +41,7 @@ with _console.package_imports():
         set_grad_enabled,
     )
     from .checker import GradcheckError, gradcheck
+    from .cpu.threads import get_num_threads, set_num_threads
     from .ops import clone
     from .ops.accumulate import cumsum, norm, prod, std
     from .ops.arithmetic import add, div, mul, neg, square, sub

@@ -287,7 +287,7 @@ class Tensor:
         if not self.is_leaf:
             raise RuntimeError("deepcopy: only leaf tensors can be copied; use detach() or clone()")
         copy = type(self).__new__(type(self))
-        Tensor.__init__(copy, self.array.copy())
+        Tensor.__init__(copy, self.array.copy(order="K"))
         if self.node is not None:
             copy.node = Leaf(self.node.requires_grad)
             copy.node.grad = None if self.grad is None else self.grad.__deepcopy__(memo)

@@ -7,10 +7,13 @@ rules for result dtypes are spelled out.
 
 from __future__ import annotations
 
+import sys
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from .cpu import memory
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 
@@ -127,6 +130,23 @@ def to_device(array: Array, device: Device | str) -> Array:
         return array.get()
     with module.cuda.Device(target.index):
         return module.asarray(array)
+
+
+def exclusive(array: Array) -> bool:
+    """Whether nothing else is known to see the memory of ``array``, itself held once or more.
+
+    An array without base owns its memory.  A view does in effect if it shows all of its base and
+    is the only one to hold it, as a transposed result is; where references cannot be counted, the
+    answer is no.
+    """
+    base = array.base
+    if base is None:
+        return True
+    count = getattr(sys, "getrefcount", None)
+    if not isinstance(base, np.ndarray):  # memory of the pool, or somebody's buffer
+        return memory.owns(array)
+    whole = base.size == array.size and (base.base is None or memory.owns(base))
+    return whole and count is not None and count(base) == 3  # the view's, ours and the call's
 
 
 def special_functions(array: Array) -> ModuleType:

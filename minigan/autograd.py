@@ -181,7 +181,7 @@ def _accumulate(table: dict[Node, Tensor], seeds: dict[Node, Tensor], create_gra
         with running(node, create_graph):
             if node.grad is not None:
                 g = node.grad + g
-            elif id(g.array) in taken or g.array.base is not None or node.hooks:
+            elif id(g.array) in taken or node.hooks or not arrays.exclusive(g.array):
                 g = g.clone()  # a gradient of one's own: callers change it in place
         taken.add(id(g.array))
         node.grad = g

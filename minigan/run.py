@@ -15,7 +15,6 @@ number of cores, and so that other programs on the machine do not stall it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from . import curves, report
 from ._tensor import Tensor
 from .array import Generator, manual_seed
 from .config import Config, RunError, read_config
+from .cpu.threads import one_blas_thread
 from .data import load
 from .gan import NonFiniteLoss, Trainer, recipe
 from .gan.sampling import generate, restore
@@ -41,13 +41,6 @@ GRID = 64  # images in the fixed-noise grid
 FILES = ("metrics.csv", "losses.png", "animation.gif", "checkpoint.npz", "config.json")
 _SAMPLE = re.compile(r"step-(\d+)\.png")
 _LEFTOVER = re.compile(r"\.(" + "|".join(map(re.escape, FILES)) + r"|step-\d+\.png)\.\d+\.tmp")
-
-
-def one_blas_thread() -> contextlib.AbstractContextManager:
-    """A block in which BLAS uses one thread, where its library lets that be set."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, user_api="blas")
 
 
 class Run:
@@ -177,7 +170,7 @@ class Run:
             NonFiniteLoss: at once; the last good checkpoint stays, the pictures are drawn.
         """
         config, trainer = self.config, self.trainer
-        with one_blas_thread(), np.errstate(all="ignore"):
+        with one_blas_thread, np.errstate(all="ignore"):
             if trainer.step == 0:
                 self._save_samples()
                 self._save()  # so that there is always a checkpoint to go back to
@@ -297,5 +290,5 @@ def sample(folder: Path, count: int, seed: int) -> np.ndarray:
         raise RunError(f"{path}: {error}") from error
     rng = Generator().manual_seed(stream(seed, "sample")).rng
     latents = Tensor(rng.standard_normal((count, latent), dtype=np.float32))
-    with one_blas_thread():
+    with one_blas_thread:
         return generate(generator, latents)

@@ -233,7 +233,7 @@ arange as_tensor empty eye from_numpy full full_like ones ones_like rand rand_li
 randn_like randperm tensor zeros zeros_like one_hot
 eq ge gt le lt ne isfinite isnan all any argmax argmin bitwise_not logical_not
 backward grad enable_grad no_grad is_grad_enabled set_grad_enabled gradcheck manual_seed
-default_generator get_default_dtype set_default_dtype
+default_generator get_default_dtype set_default_dtype get_num_threads set_num_threads
 device Device Function Generator GradcheckError Tensor load save
 randint_like linspace isinf allclose
 """

@@ -15,11 +15,12 @@ PACKAGE = Path(minigan.__file__).parent
 # From the ground up.  A module may import what stands lower, and its neighbours on one floor as
 # long as no circle of modules arises.
 FLOORS = [
-    {"array", "_console"},
+    {"cpu", "_console"},
+    {"array"},
     {"_mode", "_tensor"},
     {"_hooks"},
     {"autograd"},
-    {"conv", "cuda"},
+    {"conv", "cuda", "fused"},
     {"ops"},
     {"nn", "losses", "linalg"},
     {"optim", "data", "utils", "metrics", "serialize", "saving", "distributed"},

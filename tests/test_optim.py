@@ -9,7 +9,7 @@ import pytest
 
 import minigan
 from minigan import optim
-from minigan.optim.optimizer import BLOCK
+from minigan.fused.blocked import BLOCK
 
 
 def sgd(p, gradients, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
@@ -101,7 +101,7 @@ def test_every_shape_follows_the_formula_tightly_in_float64(make, reference, set
 
 @every_case
 def test_float32_follows_the_formula_and_stays_float32(make, reference, settings):
-    start, gradients = draws((2, BLOCK // 2 + 3), dtype="float32")
+    start, gradients = draws((2, 501), dtype="float32")
     p = leaf(start.copy())
     optimizer = make([p], **settings)
     moved = run(optimizer, p, gradients)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 import minigan
 from minigan import optim
-from minigan.optim.optimizer import BLOCK
+from minigan.fused.blocked import BLOCK
 
 
 def adagrad(

@@ -11,7 +11,7 @@ import pytest
 
 import minigan
 from minigan import optim
-from minigan.optim.optimizer import BLOCK
+from minigan.fused.blocked import BLOCK
 
 START = 0.75
 SLOPES = [0.5, -2.0, 0.25, 0.125, 1.0, -0.0625, 0.5, 3.0]

@@ -151,5 +151,5 @@ WITHOUT_GRADIENT: dict[str, str] = {
     "answers in booleans": "allclose isinf eq ge gt le lt ne isfinite isnan",
     "is the engine itself": "backward grad is_grad_enabled gradcheck",
     "keeps settings, seeds or files": "default_generator get_default_dtype set_default_dtype "
-    "manual_seed load save",
+    "manual_seed load save get_num_threads set_num_threads",
 }

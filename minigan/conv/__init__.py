@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from ..array import Array, array_module
 from . import cpu
+from .cpu import algorithm
 from .geometry import Geometry
 
 _routines = {"numpy": cpu}
@@ -30,14 +31,14 @@ def _backend(array: Array):
     return _routines[name]
 
 
-def fprop(g: Geometry, x: Array, w: Array) -> Array:
-    """The convolution of x with w: (N, K, P, Q)."""
-    return _backend(x).fprop(g, x, w)
+def fprop(g: Geometry, x: Array, w: Array, b: Array | None = None) -> Array:
+    """The convolution of x with w: (N, K, P, Q); plus the bias b (K,)."""
+    return _backend(x).fprop(g, x, w, b)
 
 
-def dgrad(g: Geometry, y: Array, w: Array) -> Array:
-    """The adjoint of ``fprop`` in x: (N, C, H, W)."""
-    return _backend(y).dgrad(g, y, w)
+def dgrad(g: Geometry, y: Array, w: Array, b: Array | None = None) -> Array:
+    """The adjoint of ``fprop`` in x: (N, C, H, W); plus the bias b (C,)."""
+    return _backend(y).dgrad(g, y, w, b)
 
 
 def wgrad(g: Geometry, x: Array, y: Array) -> Array:
@@ -45,4 +46,4 @@ def wgrad(g: Geometry, x: Array, y: Array) -> Array:
     return _backend(x).wgrad(g, x, y)
 
 
-__all__ = ["Geometry", "dgrad", "fprop", "wgrad"]
+__all__ = ["Geometry", "algorithm", "dgrad", "fprop", "wgrad"]

@@ -37,15 +37,16 @@ def _columns(g: Geometry, x):
     return columns.reshape(n, g.groups, c * g.R * g.S, g.P * g.Q)
 
 
-def fprop(g: Geometry, x, w):
-    """The convolution of x (N, C, H, W) with w (K, C/groups, R, S): (N, K, P, Q)."""
+def fprop(g: Geometry, x, w, b=None):
+    """The convolution of x (N, C, H, W) with w (K, C/groups, R, S), plus b (K,): (N, K, P, Q)."""
     k = w.shape[0]
     y = array_module(x).matmul(w.reshape(g.groups, k // g.groups, -1), _columns(g, x))
-    return y.reshape(x.shape[0], k, g.P, g.Q)
+    y = y.reshape(x.shape[0], k, g.P, g.Q)
+    return y if b is None else y + b.reshape(-1, 1, 1)
 
 
-def dgrad(g: Geometry, y, w):
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S)."""
+def dgrad(g: Geometry, y, w, b=None):
+    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
     xp = array_module(y)
     n, k, c = y.shape[0], w.shape[0], w.shape[1]
     filters = w.reshape(g.groups, k // g.groups, -1).transpose(0, 2, 1)
@@ -55,7 +56,8 @@ def dgrad(g: Geometry, y, w):
     for r, s, view in _taps(g, frame):
         view += columns[:, :, :, r, s]
     x = frame[..., g.pad[0] : g.pad[0] + g.H, g.pad[2] : g.pad[2] + g.W]
-    return x.reshape(n, g.groups * c, g.H, g.W)
+    x = x.reshape(n, g.groups * c, g.H, g.W)
+    return x if b is None else x + b.reshape(-1, 1, 1)
 
 
 def wgrad(g: Geometry, x, y):

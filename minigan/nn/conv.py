@@ -54,7 +54,9 @@ class _Conv(Module):
         if not self.transposed:
             first, second = second, first
         where = {"device": device, "dtype": dtype}
-        self.weight = Parameter(empty(first, second // groups, *self.kernel_size, **where))
+        # Memory in the order (taps, second, first): the matrix that convolutions multiply by.
+        weight = empty(*self.kernel_size, second // groups, first, **where)
+        self.weight = Parameter(weight.permute(self.rank + 1, self.rank, *range(self.rank)))
         inputs = init.fan_in(self.weight)
         init.default_(self.weight, inputs)
         self.register_parameter("bias", None)

@@ -16,42 +16,40 @@ IntPair = int | tuple[int, int]
 
 
 class _Routine(Function):
-    def __init__(self, geometry: Geometry):
+    reads = ((1,), (0,))
+
+    def __init__(self, geometry: Geometry, bias: bool = False):
         self.geometry = geometry
+        if bias:
+            self.reads = ((1,), (0,), ())
 
 
 class Fprop(_Routine):
-    """y = x ∗ w;  gx = dgrad(g, w), gw = wgrad(x, g)."""
+    """y = x ∗ w (+ b);  gx = dgrad(g, w), gw = wgrad(x, g), gb = Σ g over all but channels."""
 
-    reads = ((1,), (0,))
+    def forward(self, x, w, b=None):
+        return routines.fprop(self.geometry, x, w, b)
 
-    def forward(self, x, w):
-        return routines.fprop(self.geometry, x, w)
-
-    def vjp(self, needs, g, y, x, w):
+    def vjp(self, needs, g, y, x, w, b=None):
         gx = Dgrad(self.geometry)(g, w) if needs[0] else None
         gw = Wgrad(self.geometry)(x, g) if needs[1] else None
-        return gx, gw
+        return (gx, gw) if b is None else (gx, gw, g.sum((0, 2, 3)) if needs[2] else None)
 
 
 class Dgrad(_Routine):
-    """x = the adjoint of ∗ w, at y;  gy = fprop(g, w), gw = wgrad(g, y)."""
+    """x = the adjoint of ∗ w, at y (+ b);  gy = fprop(g, w), gw = wgrad(g, y), gb as above."""
 
-    reads = ((1,), (0,))
+    def forward(self, y, w, b=None):
+        return routines.dgrad(self.geometry, y, w, b)
 
-    def forward(self, y, w):
-        return routines.dgrad(self.geometry, y, w)
-
-    def vjp(self, needs, g, x, y, w):
+    def vjp(self, needs, g, x, y, w, b=None):
         gy = Fprop(self.geometry)(g, w) if needs[0] else None
         gw = Wgrad(self.geometry)(g, y) if needs[1] else None
-        return gy, gw
+        return (gy, gw) if b is None else (gy, gw, g.sum((0, 2, 3)) if needs[2] else None)
 
 
 class Wgrad(_Routine):
     """w = the adjoint of x ∗, at y;  gx = dgrad(y, g), gy = fprop(x, g)."""
-
-    reads = ((1,), (0,))
 
     def forward(self, x, y):
         return routines.wgrad(self.geometry, x, y)
@@ -160,10 +158,8 @@ def conv2d(
     size, kernel = input.shape[-2:], weight.shape[2:]
     pad = _padding("conv2d", padding, size, kernel, stride, dilation)
     geometry = Geometry(*size, *kernel, stride, pad, dilation, groups)
-    x, w = operands("conv2d", input, weight)
-    y = Fprop(geometry)(x if x.ndim == 4 else x.unsqueeze(0), w)
-    if bias is not None:
-        y = y + bias.reshape(1, -1, 1, 1)
+    x, *filters = operands("conv2d", input, weight, *([] if bias is None else [bias]))
+    y = Fprop(geometry, bias is not None)(x if x.ndim == 4 else x.unsqueeze(0), *filters)
     return y if input.ndim == 4 else y.squeeze(0)
 
 
@@ -234,10 +230,10 @@ def conv_transpose2d(
         sides += [before, max(full[i] - before - size[i], 0)]
         beyond.append(wanted[i] - size[i])
     geometry = Geometry(*size, *kernel, stride, tuple(sides), dilation, groups)
-    x, w = operands(name, input, weight)
-    y = Dgrad(geometry)(x if x.ndim == 4 else x.unsqueeze(0), w)
+    inner = None if any(beyond) else bias
+    x, *filters = operands(name, input, weight, *([] if inner is None else [inner]))
+    y = Dgrad(geometry, inner is not None)(x if x.ndim == 4 else x.unsqueeze(0), *filters)
     if any(beyond):
         y = pad_constant(y, ((0, 0), (0, 0), (0, beyond[0]), (0, beyond[1])))
-    if bias is not None:
-        y = y + bias.reshape(1, -1, 1, 1)
+        y = y if bias is None else y + bias.reshape(1, -1, 1, 1)
     return y if input.ndim == 4 else y.squeeze(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import fused
 from .._tensor import Tensor
 from ..array import array_module, result_dtype
 from ..autograd import Function
@@ -66,12 +67,7 @@ class LeakyReLU(Function):
         self.reads = (("y",),) if slope >= 0 else ((0,),)
 
     def forward(self, x):
-        xp = array_module(x)
-        if self.slope == 0:
-            return xp.maximum(x, 0)
-        if 0 < self.slope <= 1:
-            return xp.maximum(x, x * self.slope)
-        return xp.where(x.real > 0, x, x * self.slope)
+        return fused.leaky_relu(x, self.slope)
 
     def vjp(self, needs, g, y, x):
         return (LeakyReLUGrad(self.slope)(g, y if self.slope >= 0 else x),)
@@ -86,11 +82,7 @@ class LeakyReLUGrad(Function):
         self.slope = slope
 
     def forward(self, g, s):
-        xp, dtype, positive = array_module(s), s.real.dtype, s.real > 0
-        if not 0 <= self.slope <= 1:
-            return g * xp.asarray(xp.where(positive, 1.0, self.slope), dtype=dtype)
-        factor = xp.asarray(positive, dtype=dtype)
-        return g * (xp.maximum(factor, self.slope, out=factor) if self.slope else factor)
+        return fused.leaky_relu_grad(g, s, self.slope)
 
     def vjp(self, needs, g, y, g_before, s):
         return LeakyReLUGrad(self.slope)(g, s) if needs[0] else None, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from .. import fused
 from .._tensor import Tensor
 from ..array import array_module, default_generator
 from ..autograd import Function, is_grad_enabled, no_grad
@@ -29,24 +30,21 @@ class BatchNorm(Function):
 
     def forward(self, x, w, b):
         self.count = prod([x.shape[d] for d in self.dims])
-        self.mean = x.mean(axis=self.dims, keepdims=True)
-        y = x - self.mean
-        self.var = (y * y).mean(axis=self.dims, keepdims=True)
-        self.inv_std = (self.var + self.eps) ** -0.5
-        y *= self.inv_std * w
-        y += b
+        y, self.mean, self.var = fused.normalise(x, w, b, self.dims, self.eps)
         return y
 
     def vjp(self, needs, g, y, x, w, b):
         gx = gw = gb = None
+        if not is_grad_enabled():
+            sums = NormSums(self)(g, x)
+            gw = sums[1] * Tensor((self.var + self.eps) ** -0.5) if needs[1] else None
+            gx = NormInput(self)(g, x, w, sums) if needs[0] else None
+            return gx, gw, sums[0] if needs[2] else None
         if needs[2]:
             gb = g.sum(self.dims, keepdim=True)
         if needs[0] or needs[1]:
-            if is_grad_enabled():
-                centred = x - mean_of(x, self.dims, keepdim=True)
-                inv_std = (mean_of(centred * centred, self.dims, keepdim=True) + self.eps) ** -0.5
-            else:
-                centred, inv_std = x - Tensor(self.mean), Tensor(self.inv_std)
+            centred = x - mean_of(x, self.dims, keepdim=True)
+            inv_std = (mean_of(centred * centred, self.dims, keepdim=True) + self.eps) ** -0.5
             gc = (g * centred).sum(self.dims, keepdim=True)
             gw = gc * inv_std if needs[1] else None
         if needs[0]:
@@ -54,6 +52,36 @@ class BatchNorm(Function):
             inner = g - g_mean - centred * (inv_std * inv_std * gc / self.count)
             gx = inner * (inv_std * w)
         return gx, gw, gb
+
+
+class NormSums(Function):
+    """Σ g and Σ g·c over the dims of a BatchNorm, one after the other."""
+
+    def __init__(self, norm: BatchNorm):
+        self.norm = norm
+
+    def forward(self, g, x):
+        sums = fused.normalise_sums(g, x, self.norm.mean, self.norm.dims)
+        return array_module(x).stack(sums)
+
+
+class NormInput(Function):
+    """The gradient of a BatchNorm in x, from the sums: gx = a·g + b·c + d with
+
+    a = w·s,   b = -w·s³·Σ(g·c)/M,   d = -w·s·Σg/M   and M numbers in a sum.
+    """
+
+    def __init__(self, norm: BatchNorm):
+        self.norm = norm
+
+    def forward(self, g, x, w, sums):
+        norm = self.norm
+        inv_std = (norm.var + norm.eps) ** -0.5
+        a = inv_std * w
+        share = a / -norm.count
+        return fused.scaled_sum(
+            g, x, norm.mean, a, share * inv_std * inv_std * sums[1], share * sums[0], norm.dims
+        )
 
 
 def batch_norm(

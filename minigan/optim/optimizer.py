@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
-
 from .._tensor import Tensor
 from ..array import Array, array_module, to_device
 from ..autograd import enable_grad, no_grad
+from ..cpu.memory import inverse, memory_order
+from ..fused import in_blocks, working_memory
 from ..ops.creation import as_tensor, zeros_like
-
-BLOCK = 1 << 15  # elements updated at a time
 
 
 class Optimizer:
@@ -120,39 +118,45 @@ class Optimizer:
         state = self.state.setdefault(p, {})
         state["step"] = state.get("step", 0) + 1
         constants = self.constants(group, state)
-        arrays = [self._slot(p, state, slot, group).reshape(-1) for slot in self.used(group)]
-        xp = array_module(p.array)
-        values = xp.ascontiguousarray(p.array).reshape(-1)
-        gradient = xp.ascontiguousarray(p.grad.array).reshape(-1)
+        # All in the order in which the parameter lies in memory, so that nothing is copied.
+        order = memory_order(p.array)
+        slots = [self._slot(p, state, slot, group, order) for slot in self.used(group)]
+        values, gradient, *arrays = [
+            a.transpose(order).reshape(-1) for a in (p.array, p.grad.array, *slots)
+        ]
         decay = group.get("weight_decay") if self.decay_in_gradient else None
         climb = group.get("maximize")
-        block = min(BLOCK, p.numel()) if xp is np else p.numel()
-        scratch = xp.empty(block, p.dtype)
-        changed = xp.empty(block, p.dtype) if decay or climb else None
-        for start in range(0, p.numel(), block or 1):
-            part = slice(start, start + block)
+        xp = array_module(p.array)
+
+        def update(part: slice) -> None:
             g = gradient[part]
-            n = g.size
             if decay:
-                g = xp.multiply(values[part], decay, out=changed[:n])
+                g = xp.multiply(values[part], decay, out=working_memory("changed", g))
                 (xp.subtract if climb else xp.add)(g, gradient[part], out=g)
             elif climb:
-                g = xp.negative(g, out=changed[:n])
-            self.update(values[part], g, *[a[part] for a in arrays], scratch[:n], **constants)
-        if not p.array.flags.c_contiguous:
-            p.array[...] = values.reshape(p.shape)
+                g = xp.negative(g, out=working_memory("changed", g))
+            spare = working_memory("spare", g)
+            self.update(values[part], g, *[a[part] for a in arrays], spare, **constants)
+
+        in_blocks(update, values)
+        ordered = p.array.transpose(order)
+        if not ordered.flags.c_contiguous:  # a part of something else: its copy was updated
+            ordered[...] = values.reshape(ordered.shape)
         p.version[0] += 1
 
-    def _slot(self, p: Tensor, state: dict[str, Any], slot: str, group: dict[str, Any]) -> Array:
-        """The state array of that name, with the parameter's dtype and device."""
+    def _slot(
+        self, p: Tensor, state: dict[str, Any], slot: str, group: dict[str, Any], order: list[int]
+    ) -> Array:
+        """The state array of that name, with the parameter's dtype, device and memory order."""
         held = state.get(slot)
         if held is None:
-            array = array_module(p.array).full(p.shape, self.initial(group), p.dtype)
-        elif held.dtype != p.dtype or held.device != p.device:  # the module was moved
-            array = to_device(held.array, p.device).astype(p.dtype)
-        else:
-            return held.array
-        state[slot] = Tensor(array)
+            array = array_module(p.array).full_like(p.array, self.initial(group))
+        else:  # another dtype or device: the module was moved
+            array = to_device(held.array, p.device).astype(p.dtype, copy=False)
+        if not array.transpose(order).flags.c_contiguous:
+            array = array.transpose(order).copy("C").transpose(inverse(order))
+        if held is None or array is not held.array:
+            state[slot] = Tensor(array)
         return array
 
     def initial(self, group: dict[str, Any]) -> float:

@@ -39,7 +39,8 @@ def public_functions():
 
 
 def test_every_function_of_the_engine_is_in_the_certificate():
-    assert set(functions.FUNCTIONS) == all_functions()
+    assert set(functions.FUNCTIONS) | functions.UNRECORDED == all_functions()
+    assert not set(functions.FUNCTIONS) & functions.UNRECORDED
 
 
 def test_every_public_function_is_in_it_or_listed_as_without_gradient():

@@ -1,0 +1,105 @@
+"""Memory: channels last inside, (N, C, H, W) shapes outside.
+
+A result is a transposed view, and an input that is such a view costs no conversion.  Filters are
+kept as (R, S, C, K), so that the filter matrix of im2col is their memory as it lies; any other
+order works too, at the price of a copy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ..cpu.threads import scratch
+from .geometry import Geometry
+
+CHUNK_BYTES = 4 << 20  # of working memory for the images that are treated at a time
+SMALL_BYTES = 1 << 18  # so little is not worth sharing
+PIECES = 8  # else there are at least so many pieces, for the threads to share evenly
+
+
+def chunks(n: int, bytes_per_image: int, least: int = 1) -> list[slice]:
+    """The batch in pieces of at most about CHUNK_BYTES, and of at least ``least`` images."""
+    step = max(CHUNK_BYTES // max(bytes_per_image, 1), 1)
+    if n * bytes_per_image > SMALL_BYTES:
+        step = min(step, -(-n // PIECES))
+    step = max(step, least)
+    pieces = max(1, -(-n // step))
+    step = max(1, -(-n // pieces))  # pieces of nearly one size
+    return [slice(i, min(i + step, n)) for i in range(0, n, step)]
+
+
+def nchw(image: np.ndarray) -> np.ndarray:
+    """NHWC memory seen as (N, C, H, W)."""
+    return image.transpose(0, 3, 1, 2)
+
+
+def nhwc(x: np.ndarray) -> np.ndarray:
+    """x (N, C, H, W) as (N, H, W, C), without a copy."""
+    return x.transpose(0, 2, 3, 1)
+
+
+def framed(
+    x: np.ndarray, before: tuple[int, int], size: tuple[int, int], purpose: str = "frame"
+) -> np.ndarray:
+    """x (N, C, H, W) as contiguous NHWC in a zero frame of ``size``, starting at ``before``.
+
+    Rows and columns that do not fit the frame are cut off.  Working memory, unless x is already
+    what is asked for.
+    """
+    image = nhwc(x)
+    n, h, w, c = image.shape
+    (top, left), (height, width) = before, size
+    if before == (0, 0) and size == (h, w) and image.flags.c_contiguous:
+        return image
+    frame = scratch(purpose, (n, height, width, c), x.dtype)
+    bottom, right = max(min(top + h, height), top), max(min(left + w, width), left)
+    frame[:, :top] = 0
+    frame[:, bottom:] = 0
+    frame[:, top:bottom, :left] = 0
+    frame[:, top:bottom, right:] = 0
+    frame[:, top:bottom, left:right] = image[:, : bottom - top, : right - left]
+    return frame
+
+
+def image_frame(g: Geometry) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where the image starts in the part of the padded image that filters reach, and its size."""
+    height = (g.P - 1) * g.stride[0] + (g.R - 1) * g.dilation[0] + 1
+    width = (g.Q - 1) * g.stride[1] + (g.S - 1) * g.dilation[1] + 1
+    return (g.pad[0], g.pad[2]), (height, width)
+
+
+def windows(image, start, step, count, taps, tap_step, groups):
+    """View (groups, N, rows, columns, R, S, C/groups) of the pixels under each filter position."""
+    n, _, _, c = image.shape
+    sn, sh, sw, sc = image.strides
+    return as_strided(
+        image[:, start[0] :, start[1] :],
+        (groups, n, *count, *taps, c // groups),
+        (c // groups * sc, sn, step[0] * sh, step[1] * sw, tap_step[0] * sh, tap_step[1] * sw, sc),
+        writeable=False,
+    )
+
+
+def matrix(view: np.ndarray, purpose: str = "columns") -> np.ndarray:
+    """Windows as (groups, pixels, taps·C/groups): a row for each filter position."""
+    groups, n, p, q, r, s, c = view.shape
+    columns = scratch(purpose, view.shape, view.dtype)
+    np.copyto(columns, view)
+    return columns.reshape(groups, n * p * q, r * s * c)
+
+
+def filter_matrix(w: np.ndarray, groups: int) -> np.ndarray:
+    """w (K, C/groups, R, S) as (groups, R·S·C/groups, K/groups)."""
+    k, c, r, s = w.shape
+    return (
+        w.reshape(groups, k // groups, c, r, s)
+        .transpose(0, 3, 4, 2, 1)
+        .reshape(groups, r * s * c, k // groups)
+    )
+
+
+def pixels(y: np.ndarray, groups: int) -> np.ndarray:
+    """y (N, K, P, Q) as (groups, N·P·Q, K/groups)."""
+    n, k, p, q = y.shape
+    return nhwc(y).reshape(n * p * q, groups, k // groups).transpose(1, 0, 2)

@@ -1,0 +1,64 @@
+"""1×1 filters of stride 1 without padding: the images are the matrix already.
+
+y = x W,   x = y Wᵀ,   w = xᵀ y    with pixels as rows and channels as columns
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..cpu import memory
+from ..cpu.threads import parallel
+from .geometry import Geometry
+from .layout import chunks, nchw, nhwc
+
+PARTS = 4  # wgrad sums over the pixels in this many parts
+
+
+def fits(g: Geometry) -> bool:
+    """One tap, every pixel, all channels."""
+    return g.R == g.S == 1 and g.stride == (1, 1) and not any(g.pad) and g.groups == 1
+
+
+def _times(x: np.ndarray, matrix: np.ndarray, b: np.ndarray | None) -> np.ndarray:
+    n, h, w, c = nhwc(x).shape
+    dtype = np.result_type(x, matrix)
+    y = memory.empty((n, h, w, matrix.shape[1]), dtype)
+    batches = chunks(n, h * w * (c + matrix.shape[1]) * dtype.itemsize)
+
+    def task(i: int) -> None:
+        out = y[batches[i]].reshape(-1, matrix.shape[1])
+        np.matmul(nhwc(x[batches[i]]).reshape(-1, c), matrix, out=out)
+        if b is not None:
+            out += b
+
+    parallel(task, len(batches))
+    return nchw(y)
+
+
+def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """The convolution of x (N, C, H, W) with w (K, C, 1, 1), plus b (K,): (N, K, H, W)."""
+    return _times(x, w[:, :, 0, 0].T, b)
+
+
+def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """The adjoint of ``fprop`` in x, from y (N, K, H, W) and w (K, C, 1, 1), plus b (C,)."""
+    return _times(y, w[:, :, 0, 0], b)
+
+
+def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, H, W)."""
+    c, k = x.shape[1], y.shape[1]
+    left, right = nhwc(x).reshape(-1, c), nhwc(y).reshape(-1, k)
+    parts = max(1, min(PARTS, len(left) // 512))
+    sums = np.empty((parts, c, k), np.result_type(x, y))
+    bounds = [len(left) * i // parts for i in range(parts + 1)]
+
+    def task(i: int) -> None:
+        part = slice(bounds[i], bounds[i + 1])
+        np.matmul(left[part].T, right[part], out=sums[i])
+
+    parallel(task, parts)
+    for other in sums[1:]:
+        sums[0] += other
+    return sums[0].T.reshape(k, c, 1, 1)

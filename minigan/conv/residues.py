@@ -1,0 +1,94 @@
+"""dgrad, and so the transposed convolution, by residue classes: no zeros inserted, no scatter.
+
+A pixel of x receives from output p through tap r where  stride·p + dilation·r = h + top.  So all
+pixels with the same residue of (h + top) modulo the stride see the same taps: for each of the
+stride² residue classes dgrad is a small stride-1 convolution of y, done as a matrix product.
+
+For k4 s2 p1, say, the even rows of x see taps 1 and 3 and the odd rows taps 0 and 2: four classes
+("phases") of 2×2 taps each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import gcd
+
+import numpy as np
+
+from ..cpu import memory
+from ..cpu.threads import parallel, scratch
+from .geometry import Geometry
+from .layout import chunks, framed, matrix, nchw, windows
+
+
+def _classes(size: int, stride: int, dilation: int, taps: int, pad: int) -> Iterator[tuple]:
+    """For one dimension, each class of pixels as (pixels, taps, first output, output step).
+
+    ``pixels`` is a slice of h with (h + pad) ≡ ρ modulo the stride.  Their taps r solve
+    dilation·r ≡ ρ and lie stride/gcd(stride, dilation) apart.  They are listed from the last to
+    the first, so that the outputs they read, ``first + i + step·tap`` for the i-th pixel of the
+    class, ascend.
+    """
+    common = gcd(stride, dilation)
+    for rho in range(min(stride, size + pad)):
+        first_pixel = (rho - pad) % stride
+        if first_pixel >= size:
+            continue
+        chosen = [r for r in range(taps) if (r * dilation - rho) % stride == 0][::-1]
+        m = (first_pixel + pad - rho) // stride
+        first = m - (chosen[0] * dilation - rho) // stride if chosen else 0
+        yield slice(first_pixel, size, stride), chosen, first, dilation // common
+
+
+def _reach(classes: list, size: int, outputs: int) -> tuple[int, int]:
+    """The zero frame that the classes read: entries before output 0, and the whole length."""
+    low, high = 0, outputs
+    for pixels, chosen, first, step in classes:
+        if chosen:
+            count = len(range(*pixels.indices(size)))
+            low = min(low, first)
+            high = max(high, first + count + step * (len(chosen) - 1))
+    return -low, high - low
+
+
+def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
+    n, c, k = y.shape[0], w.shape[1] * g.groups, w.shape[0]
+    dtype = np.result_type(y, w)
+    x = memory.empty((n, g.H, g.W, c), dtype)
+    rows = list(_classes(g.H, g.stride[0], g.dilation[0], g.R, g.pad[0]))
+    cols = list(_classes(g.W, g.stride[1], g.dilation[1], g.S, g.pad[2]))
+    (before_h, height), (before_w, width) = _reach(rows, g.H, g.P), _reach(cols, g.W, g.Q)
+    # (groups, R, S, K/groups, C/groups): a class takes its taps out of it
+    taps = w.reshape(g.groups, k // g.groups, w.shape[1], g.R, g.S).transpose(0, 3, 4, 1, 2)
+    filters = {
+        (tuple(r), tuple(s)): taps[:, r][:, :, s].reshape(g.groups, -1, w.shape[1])
+        for _, r, _, _ in rows
+        for _, s, _, _ in cols
+    }
+    per_image = g.H * g.W * g.R * g.S * k * dtype.itemsize // (g.stride[0] * g.stride[1]) ** 2
+    batches = chunks(n, per_image)
+
+    def task(index: int) -> None:
+        batch = batches[index]
+        image = framed(y[batch], (before_h, before_w), (height, width))
+        for h, tap_r, first_h, step_h in rows:
+            for v, tap_s, first_w, step_w in cols:
+                target = x[batch, h, v]
+                if not tap_r or not tap_s:
+                    target[...] = 0
+                    continue
+                start = (before_h + first_h, before_w + first_w)
+                count, step = target.shape[1:3], (step_h, step_w)
+                view = windows(
+                    image, start, (1, 1), count, (len(tap_r), len(tap_s)), step, g.groups
+                )
+                columns, class_filters = matrix(view), filters[tuple(tap_r), tuple(tap_s)]
+                product = scratch("product", (g.groups, columns.shape[1], w.shape[1]), dtype)
+                np.matmul(columns, class_filters, out=product)
+                target[...] = product.transpose(1, 0, 2).reshape(target.shape)
+        if b is not None:
+            x[batch] += b
+
+    parallel(task, len(batches))
+    return nchw(x)

@@ -1,0 +1,141 @@
+"""Winograd's minimal filtering: fewer multiplications, paid for with additions.
+
+In one dimension, m outputs of an r-tap filter come from n = m + r - 1 inputs with n products
+instead of m·r.  Two polynomials of m and r coefficients are multiplied by evaluating both at n
+points, multiplying the values and interpolating.  With V_k the matrix of powers p⁰ … p^(k-1) of
+the points (the last point is ∞: it reads the leading coefficient) the product is
+
+    V_n⁻¹ [(V_r w) ⊙ (V_m h)].
+
+It is linear in h; its transpose is the correlation we want:
+
+    y = V_mᵀ [(V_r w) ⊙ (V_n⁻ᵀ x)],    in short    y = Aᵀ [(G w) ⊙ (B x)].
+
+An image is cut into tiles of m×m outputs and the transforms act on rows, then on columns.  The
+products at each of the n×n places, summed over channels, are n² matrix products of tiles by
+channels: F(2×2, 2×2) does with 9 multiplications what takes 16, F(4×4, 2×2) with 25 what takes 64,
+F(2×2, 3×3) with 16 what takes 36.  B x needs additions only, as long as the points are 0, ±1 and ∞.
+
+The three routines are that bilinear form and its adjoints, so they share all transforms:
+
+    fprop    y = Aᵀ[(G w) ⊙ (B x)]
+    dgrad    x = Bᵀ[(G w) ⊙ (A y)]
+    wgrad    w = Gᵀ[(B x) ⊙ (A y)]
+
+A filter of stride 2 becomes one of stride 1: blocks of 2×2 pixels are taken as pixels with four
+times the channels, and a 4×4 filter as a 2×2 one.
+
+Source: Winograd 1980; Lavin & Gray 2015, arXiv 1509.09308.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..cpu import memory
+from ..cpu.threads import parallel, scratch
+from .geometry import Geometry
+from .layout import chunks, nchw
+from .tiles import Plan
+
+ROWS = 128  # the least rows of a matrix product: with fewer the filters are fetched too often
+SUPER_BYTES = 48 << 20  # of transforms held at a time by wgrad
+
+
+def _batches(plan: Plan, n: int, channels: int, itemsize: int) -> list[slice]:
+    tiles = plan.tiles[0] * plan.tiles[1]
+    return chunks(n, plan.n**2 * tiles * channels * itemsize, least=max(1, -(-ROWS // tiles)))
+
+
+def fprop(g: Geometry, x, w, b=None, m: int = 2) -> np.ndarray:
+    """The convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,): (N, K, P, Q)."""
+    plan, (n, c), k = Plan(g, m), x.shape[:2], w.shape[0]
+    dtype, cc = np.result_type(x, w), plan.s**2 * c
+    u = plan.filters(w)
+    y = memory.empty((n, g.P, g.Q, k), dtype)
+    batches = _batches(plan, n, cc + k, dtype.itemsize)
+
+    def task(i: int) -> None:
+        out = y[batches[i]]
+        tiles = (plan.n, plan.n, len(out), *plan.tiles)
+        v = scratch("v", (*tiles, plan.s, plan.s * c), dtype)
+        plan.input(x[batches[i]], v)
+        products = scratch("products", (*tiles, k), dtype)
+        np.matmul(v.reshape(*tiles[:2], -1, cc), u, out=products.reshape(*tiles[:2], -1, k))
+        size = tuple(plan.m * t for t in plan.tiles)
+        whole = out if out.shape[1:3] == size else scratch("frame", (len(out), *size, k), dtype)
+        plan.output(products, whole)
+        if whole is not out:
+            out[...] = whole[:, : g.P, : g.Q]
+        if b is not None:
+            out += b
+
+    parallel(task, len(batches))
+    return nchw(y)
+
+
+def dgrad(g: Geometry, y, w, b=None, m: int = 2) -> np.ndarray:
+    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,)."""
+    plan, (n, k), c = Plan(g, m), y.shape[:2], w.shape[1]
+    dtype, cc = np.result_type(y, w), plan.s**2 * c
+    u = plan.filters(w).transpose(0, 1, 3, 2)
+    x = memory.empty((n, g.H, g.W, c), dtype)
+    top, left = g.pad[0], g.pad[2]
+    rows, cols = min(plan.frame[0] - top, g.H), min(plan.frame[1] - left, g.W)
+    batches = _batches(plan, n, cc + k, dtype.itemsize)
+
+    def task(i: int) -> None:
+        out = x[batches[i]]
+        tiles = (plan.n, plan.n, len(out), *plan.tiles)
+        given = scratch("products", (*tiles, k), dtype)
+        plan.output_back(plan.outputs(y[batches[i]]), given)
+        v = scratch("v", (*tiles, plan.s, plan.s * c), dtype)
+        np.matmul(given.reshape(*tiles[:2], -1, k), u, out=v.reshape(*tiles[:2], -1, cc))
+        frame = scratch("frame", (len(out), *plan.frame, c), dtype)
+        plan.input_back(v, frame)
+        out[:, rows:] = 0
+        out[:, :, cols:] = 0
+        out[:, :rows, :cols] = frame[:, top : top + rows, left : left + cols]
+        if b is not None:
+            out += b
+
+    parallel(task, len(batches))
+    return nchw(x)
+
+
+def wgrad(g: Geometry, x, y, m: int = 2) -> np.ndarray:
+    """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
+    plan, (n, c), k = Plan(g, m), x.shape[:2], y.shape[1]
+    dtype, cc = np.result_type(x, y), plan.s**2 * c
+    places, tiles = plan.n**2, plan.tiles[0] * plan.tiles[1]
+    total = memory.empty((places, cc, k), dtype)
+    step = max(1, min(n, SUPER_BYTES // (places * tiles * (cc + k) * dtype.itemsize)))
+    if not n:
+        total[...] = 0
+    for start in range(0, n, step):
+        batch = slice(start, min(start + step, n))
+        count = batch.stop - start
+        shape = (plan.n, plan.n, count, *plan.tiles)
+        v = memory.empty((*shape, plan.s, plan.s * c), dtype)
+        given = memory.empty((*shape, k), dtype)
+        pieces = chunks(count, places * tiles * (cc + k) * dtype.itemsize)
+
+        def transform(i: int, batch=batch, v=v, given=given, pieces=pieces) -> None:
+            plan.input(x[batch][pieces[i]], v[:, :, pieces[i]])
+            plan.output_back(plan.outputs(y[batch][pieces[i]]), given[:, :, pieces[i]])
+
+        parallel(transform, len(pieces))
+        left = v.reshape(places, count * tiles, cc).transpose(0, 2, 1)
+        right = given.reshape(places, count * tiles, k)
+
+        def multiply(i: int, first=start == 0, left=left, right=right) -> None:
+            place, half = divmod(i, 2)
+            part = slice(half * cc // 2, (half + 1) * cc // 2)
+            out = total[place, part]
+            if first:
+                np.matmul(left[place, part], right[place], out=out)
+            else:
+                out += np.matmul(left[place, part], right[place])
+
+        parallel(multiply, 2 * places)
+    return plan.filters_back(total, (k, c))

@@ -1,0 +1,1 @@
+"""What the CPU needs to run at its limit: threads and reused memory."""

@@ -1,0 +1,33 @@
+"""A matrix product on several threads.
+
+BLAS could do that too, but then its threads and those of ``parallel`` would be set by different
+hands.  Each piece of the longer side of the result is a product of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .threads import parallel
+
+PIECES = 8
+LEAST = 1 << 22  # multiplications from which sharing pays
+
+
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """out = a · b for matrices (n, k) and (k, m)."""
+    (n, k), m = a.shape, b.shape[1]
+    if n * k * m < LEAST:
+        np.matmul(a, b, out=out)
+        return
+    side, tall = max(n, m), n >= m
+    bounds = [side * i // PIECES for i in range(PIECES + 1)]
+
+    def task(i: int) -> None:
+        part = slice(bounds[i], bounds[i + 1])
+        if tall:
+            np.matmul(a[part], b, out=out[part])
+        else:
+            np.matmul(a, b[:, part], out=out[:, part])
+
+    parallel(task, PIECES)

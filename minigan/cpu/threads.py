@@ -1,0 +1,199 @@
+"""A few threads that share one loop over blocks of an array.
+
+NumPy and BLAS release the interpreter's lock while they compute, so that a loop over independent
+blocks runs on several cores at once.  The blocks are chosen by the caller and never depend on the
+number of threads: a result is bit for bit the same on one thread and on many.
+
+While blocks run, BLAS keeps to one thread (two levels of threads would only get in each other's
+way) and gets back afterwards what the user had set.  Where it cannot be told, all still works.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def get_num_threads() -> int:
+    """How many threads large operations on the CPU are spread over.
+
+    At first that is the environment's MINIGAN_NUM_THREADS, else the number of cores this process
+    may use.
+    """
+    return _team.size
+
+
+def set_num_threads(number: int) -> None:
+    """Spread large operations on the CPU over ``number`` threads; results do not depend on it.
+
+    >>> import minigan
+    >>> before = minigan.get_num_threads()
+    >>> minigan.set_num_threads(1)
+    >>> minigan.get_num_threads()
+    1
+    >>> minigan.set_num_threads(before)
+    """
+    if not isinstance(number, (int, np.integer)) or isinstance(number, bool) or number < 1:
+        raise RuntimeError(f"set_num_threads: expected a positive integer, got {number!r}")
+    _team.size = int(number)
+
+
+def _wished() -> int:
+    text = os.environ.get("MINIGAN_NUM_THREADS", "").strip()
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    if text:
+        raise ValueError(f'MINIGAN_NUM_THREADS: expected a positive integer, got "{text}"')
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parallel(task: Callable[[int], Any], count: int) -> None:
+    """Call ``task(0)``, …, ``task(count - 1)`` in any order, on as many threads as are set.
+
+    The calls must not depend on each other.  The first error of any call is raised here, after
+    all threads have stopped.
+    """
+    if count > 1 and _team.size > 1 and _team.free.acquire(blocking=False):
+        try:
+            _team.share(task, count)
+        finally:
+            _team.free.release()
+    else:  # one thread; or inside a task, or another thread of the program's has the team
+        for i in range(count):
+            task(i)
+
+
+class _Worker(threading.Thread):
+    """Waits for a job, does it, says so; two locks wake faster than any queue."""
+
+    def __init__(self):
+        super().__init__(name="minigan-worker", daemon=True)
+        self.go, self.done = threading.Lock(), threading.Lock()
+        self.go.acquire()
+        self.done.acquire()
+        self.job: Callable[[], None] | None = None
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            self.go.acquire()
+            self.job()
+            self.job = None
+            self.done.release()
+
+
+class _Team:
+    """The workers, made when first needed."""
+
+    def __init__(self):
+        self.size = _wished()
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """No workers yet (also in a forked process, where threads do not live on)."""
+        self.workers: list[_Worker] = []
+        self.free = threading.Lock()
+
+    def share(self, task: Callable[[int], Any], count: int) -> None:
+        indices, errors = itertools.count(), []
+
+        def work() -> None:
+            try:
+                while not errors and (i := next(indices)) < count:
+                    task(i)
+            except BaseException as error:
+                errors.append(error)
+
+        while len(self.workers) < self.size - 1:
+            self.workers.append(_Worker())
+        helpers = self.workers[: min(self.size, count) - 1]
+        with one_blas_thread:
+            for worker in helpers:  # each in a copy of this context: np.errstate goes along
+                context = contextvars.copy_context()
+                worker.job = lambda run=context.run: run(work)
+                worker.go.release()
+            work()
+            for worker in helpers:
+                _wait(worker.done, errors)
+        if errors:
+            raise errors[0]
+
+
+def _wait(lock: threading.Lock, errors: list[BaseException]) -> None:
+    """Wait for a worker, whatever happens: it writes into arrays of ours."""
+    while True:
+        try:
+            lock.acquire()
+            return
+        except KeyboardInterrupt as error:
+            errors.append(error)
+
+
+class _OneBlasThread:
+    """A block in which BLAS uses one thread, where its library lets that be set."""
+
+    def __init__(self):
+        self.libraries: list[Any] | None = None
+        self.before: list[int] = []
+        self.depth = 0
+        self.lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.depth += 1
+            if self.depth > 1:
+                return
+            if self.libraries is None:
+                self.libraries = _blas_libraries()
+            self.before = [library.get_num_threads() for library in self.libraries]
+            self._set([1] * len(self.before))
+
+    def __exit__(self, *exc: object) -> None:
+        with self.lock:
+            self.depth -= 1
+            if not self.depth:
+                self._set(self.before)
+
+    def _set(self, numbers: list[int]) -> None:
+        for library, number in zip(self.libraries, numbers, strict=True):
+            if library.get_num_threads() != number:
+                library.set_num_threads(number)
+
+
+def _blas_libraries() -> list[Any]:
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return []
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+class _Scratch(threading.local):
+    """Every thread's working memory: one buffer for each purpose, as large as was ever needed."""
+
+    def __init__(self):
+        self.buffers: dict[str, np.ndarray] = {}
+
+
+def scratch(purpose: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array for the use of this thread until it asks for ``purpose`` again."""
+    size = np.dtype(dtype).itemsize
+    for n in shape:
+        size *= n
+    buffer = _scratch.buffers.get(purpose)
+    if buffer is None or buffer.size < size:
+        buffer = _scratch.buffers[purpose] = np.empty(size, np.uint8)
+    return buffer[:size].view(dtype).reshape(shape)
+
+
+one_blas_thread = _OneBlasThread()
+_scratch = _Scratch()
+_team = _Team()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_team.start_afresh)

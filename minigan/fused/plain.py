@@ -1,0 +1,43 @@
+"""What the fused operations are, in array-module calls; also right for complex arrays."""
+
+from __future__ import annotations
+
+from ..array import Array, array_module
+
+
+def leaky_relu(x: Array, slope: float) -> Array:
+    xp = array_module(x)
+    if slope == 0:
+        return xp.maximum(x, 0)
+    if 0 < slope <= 1:
+        return xp.maximum(x, x * slope)
+    return xp.where(x.real > 0, x, x * slope)
+
+
+def leaky_relu_grad(g: Array, s: Array, slope: float) -> Array:
+    xp, dtype, positive = array_module(s), s.real.dtype, s.real > 0
+    if not 0 <= slope <= 1:
+        return g * xp.asarray(xp.where(positive, 1.0, slope), dtype=dtype)
+    factor = xp.asarray(positive, dtype=dtype)
+    return g * (xp.maximum(factor, slope, out=factor) if slope else factor)
+
+
+def normalise(x: Array, w: Array, b: Array, dims: tuple[int, ...], eps: float) -> tuple:
+    mean = x.mean(axis=dims, keepdims=True)
+    y = x - mean
+    var = (y * y).mean(axis=dims, keepdims=True)
+    y *= (var + eps) ** -0.5 * w
+    y += b
+    return y, mean, var
+
+
+def normalise_sums(g: Array, x: Array, mean: Array, dims: tuple[int, ...]) -> tuple:
+    return g.sum(axis=dims, keepdims=True), (g * (x - mean)).sum(axis=dims, keepdims=True)
+
+
+def scaled_sum(g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array) -> Array:
+    y = x - mean
+    y *= b
+    y += g * a
+    y += c
+    return y
