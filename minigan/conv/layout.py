@@ -15,7 +15,7 @@ from .geometry import Geometry
 
 CHUNK_BYTES = 4 << 20  # of working memory for the images that are treated at a time
 SMALL_BYTES = 1 << 18  # so little is not worth sharing
-PIECES = 8  # else there are at least so many pieces, for the threads to share evenly
+PIECES = 4  # else there are at least so many pieces, for the threads to share
 
 
 def chunks(n: int, bytes_per_image: int, least: int = 1) -> list[slice]:

@@ -1,8 +1,8 @@
 """Operations whose arrays are worth computing in one go, for every kind of array.
 
 ``plain`` says in array-module calls what each of them is, for any dtype, memory order and device.
-``blocked`` computes the same for large float arrays on the CPU, a cache-sized block at a time and
-in reused memory; it declines (gives None) whatever it is not made for.
+``blocked`` and ``channels`` compute the same for large float arrays on the CPU, a cache-sized block
+at a time and in reused memory; they decline (give None) whatever they are not made for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..array import Array, array_module
 from ..cpu.threads import scratch
-from . import blocked, plain
+from . import blocked, channels, plain
 
 
 def _blocked(x: Array) -> bool:
@@ -35,26 +35,41 @@ def leaky_relu_grad(g: Array, s: Array, slope: float) -> Array:
 
 def total(x: Array, dims: tuple[int, ...], keepdims: bool, dtype: Any) -> Array:
     """Σ x over dims."""
-    y = blocked.total(x, dims, keepdims) if _blocked(x) and x.dtype == dtype else None
+    y = channels.total(x, dims, keepdims) if _blocked(x) and x.dtype == dtype else None
     return x.sum(axis=dims, keepdims=keepdims, dtype=dtype) if y is None else y
 
 
-def normalise(x: Array, w: Array, b: Array, dims: tuple[int, ...], eps: float) -> tuple:
-    """((x - μ)/√(σ² + ε)·w + b, μ, σ²) with the mean μ and biased variance σ² over dims."""
-    given = blocked.normalise(x, w, b, dims, eps) if _blocked(x) else None
-    return plain.normalise(x, w, b, dims, eps) if given is None else given
+def normalise(x: Array, w: Array, b: Array, dims: tuple, eps: float, slope: float = 1.0) -> tuple:
+    """(y, μ, σ²) with y = f((x - μ)/√(σ² + ε)·w + b), mean μ and biased variance σ² over dims.
+
+    f is the LeakyReLU of that slope: 1 is no activation at all.
+    """
+    given = channels.normalise(x, w, b, dims, eps, slope) if _blocked(x) else None
+    return plain.normalise(x, w, b, dims, eps, slope) if given is None else given
 
 
-def normalise_sums(g: Array, x: Array, mean: Array, dims: tuple[int, ...]) -> tuple:
-    """(Σ g, Σ g·(x - mean)) over dims."""
-    given = blocked.normalise_sums(g, x, mean, dims) if _blocked(x) else None
-    return plain.normalise_sums(g, x, mean, dims) if given is None else given
+def normalise_sums(
+    g: Array, x: Array, mean: Array, dims: tuple, y: Array | None = None, slope: float = 1.0
+) -> tuple:
+    """(Σ h, Σ h·(x - mean)) over dims, where h is g taken back through the activation at y."""
+    given = channels.normalise_sums(g, x, mean, dims, y, slope) if _blocked(x) else None
+    return plain.normalise_sums(g, x, mean, dims, y, slope) if given is None else given
 
 
-def scaled_sum(g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array, dims: tuple) -> Array:
-    """a·g + b·(x - mean) + c, where mean, a, b and c are constant over dims."""
-    y = blocked.scaled_sum(g, x, mean, a, b, c, dims) if _blocked(x) else None
-    return plain.scaled_sum(g, x, mean, a, b, c) if y is None else y
+def scaled_sum(
+    g: Array,
+    x: Array,
+    mean: Array,
+    a: Array,
+    b: Array,
+    c: Array,
+    dims: tuple,
+    y: Array | None = None,
+    slope: float = 1.0,
+) -> Array:
+    """a·h + b·(x - mean) + c with h as above, where mean, a, b and c are constant over dims."""
+    out = channels.scaled_sum(g, x, mean, a, b, c, dims, y, slope) if _blocked(x) else None
+    return plain.scaled_sum(g, x, mean, a, b, c, y, slope) if out is None else out
 
 
 def matmul(a: Array, b: Array) -> Array:

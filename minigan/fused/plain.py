@@ -22,22 +22,30 @@ def leaky_relu_grad(g: Array, s: Array, slope: float) -> Array:
     return g * (xp.maximum(factor, slope, out=factor) if slope else factor)
 
 
-def normalise(x: Array, w: Array, b: Array, dims: tuple[int, ...], eps: float) -> tuple:
+def normalise(
+    x: Array, w: Array, b: Array, dims: tuple[int, ...], eps: float, slope: float
+) -> tuple:
     mean = x.mean(axis=dims, keepdims=True)
     y = x - mean
     var = (y * y).mean(axis=dims, keepdims=True)
     y *= (var + eps) ** -0.5 * w
     y += b
-    return y, mean, var
+    return y if slope == 1 else leaky_relu(y, slope), mean, var
 
 
-def normalise_sums(g: Array, x: Array, mean: Array, dims: tuple[int, ...]) -> tuple:
-    return g.sum(axis=dims, keepdims=True), (g * (x - mean)).sum(axis=dims, keepdims=True)
+def normalise_sums(
+    g: Array, x: Array, mean: Array, dims: tuple[int, ...], y: Array | None, slope: float
+) -> tuple:
+    h = g if slope == 1 else leaky_relu_grad(g, y, slope)
+    return h.sum(axis=dims, keepdims=True), (h * (x - mean)).sum(axis=dims, keepdims=True)
 
 
-def scaled_sum(g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array) -> Array:
-    y = x - mean
-    y *= b
-    y += g * a
-    y += c
-    return y
+def scaled_sum(
+    g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array, y: Array | None, slope: float
+) -> Array:
+    h = g if slope == 1 else leaky_relu_grad(g, y, slope)
+    out = x - mean
+    out *= b
+    out += h * a
+    out += c
+    return out

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from .fusing import slope_after
 from .module import Module
 
 
 class Sequential(Module):
     """Modules called one after the other.
+
+    A batch normalisation and the ReLU or LeakyReLU after it are computed in one pass over memory,
+    unless one of them has hooks.
 
     >>> import minigan.nn as nn
     >>> list(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).state_dict())
@@ -24,8 +28,16 @@ class Sequential(Module):
             self.add_module(str(name), module)
 
     def forward(self, x: Any) -> Any:
-        for module in self._modules.values():
-            x = module(x)
+        modules = list(self._modules.values())
+        following = [*modules[1:], None][: len(modules)]
+        skip = False
+        for module, after in zip(modules, following, strict=True):
+            if skip:
+                skip = False
+            elif (slope := slope_after(module, after)) is not None:
+                x, skip = module.activated(x, slope), True
+            else:
+                x = module(x)
         return x
 
     def __len__(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .._tensor import Tensor, tensor
 from ..ops.creation import ones, zeros
+from ..ops.norm import batch_norm_activated
 from . import functional as F
 from .module import Module
 from .parameter import Parameter
@@ -41,6 +42,10 @@ class _BatchNorm(Module):
             self.num_batches_tracked = tensor(0, device=device)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.activated(x, 1.0)
+
+    def activated(self, x: Tensor, slope: float) -> Tensor:
+        """The layer and then a LeakyReLU of slope 0 to 1 (1: none), in one pass over memory."""
         if x.ndim not in self.ranks:
             raise ValueError(
                 f"{type(self).__name__}: expected {' or '.join(f'{r}-D' for r in self.ranks)} "
@@ -54,7 +59,9 @@ class _BatchNorm(Module):
         if momentum is None:  # a plain average over all batches
             momentum = 1 / (batches.item() + 1) if moving else 0.0
         by_batch = self.training or running[0] is None
-        y = F.batch_norm(x, *running, self.weight, self.bias, by_batch, momentum, self.eps)
+        y = batch_norm_activated(
+            x, *running, self.weight, self.bias, by_batch, momentum, self.eps, slope
+        )
         if moving:
             batches.add_(1)
         return y

@@ -9,6 +9,7 @@ from .._tensor import Tensor
 from ..array import array_module, default_generator
 from ..autograd import Function, is_grad_enabled, no_grad
 from ._common import as_float, as_tensor, operands
+from .kinks import LeakyReLUGrad, leaky_relu
 from .reduction import mean as mean_of
 
 
@@ -19,27 +20,34 @@ class BatchNorm(Function):
 
         gx = w·s·(g - mean g - c·s²·mean(g·c)),   gw = Σ g·c·s,   gb = Σ g
 
+    With ``slope`` other than 1 the result goes through a LeakyReLU of that slope (0 to 1) at once,
+    and the gradient first comes back through it.
+
     μ and s depend on x.  When the gradient is itself recorded they are therefore computed again
     as Tensors; held constant, as most engines do, every higher derivative would be wrong.
     """
 
     reads = ((0, 1), (0,), ())
 
-    def __init__(self, dims: tuple[int, ...], eps: float):
-        self.dims, self.eps = dims, float(eps)
+    def __init__(self, dims: tuple[int, ...], eps: float, slope: float = 1.0):
+        self.dims, self.eps, self.slope = dims, float(eps), slope
+        if slope != 1:
+            self.reads = ((0, 1, "y"), (0, "y"), ("y",))
 
     def forward(self, x, w, b):
         self.count = prod([x.shape[d] for d in self.dims])
-        y, self.mean, self.var = fused.normalise(x, w, b, self.dims, self.eps)
+        y, self.mean, self.var = fused.normalise(x, w, b, self.dims, self.eps, self.slope)
         return y
 
     def vjp(self, needs, g, y, x, w, b):
         gx = gw = gb = None
         if not is_grad_enabled():
-            sums = NormSums(self)(g, x)
+            sums = NormSums(self)(g, x, y)
             gw = sums[1] * Tensor((self.var + self.eps) ** -0.5) if needs[1] else None
-            gx = NormInput(self)(g, x, w, sums) if needs[0] else None
+            gx = NormInput(self)(g, x, w, y, sums) if needs[0] else None
             return gx, gw, sums[0] if needs[2] else None
+        if self.slope != 1:
+            g = LeakyReLUGrad(self.slope)(g, y)
         if needs[2]:
             gb = g.sum(self.dims, keepdim=True)
         if needs[0] or needs[1]:
@@ -55,14 +63,15 @@ class BatchNorm(Function):
 
 
 class NormSums(Function):
-    """Σ g and Σ g·c over the dims of a BatchNorm, one after the other."""
+    """Σ g and Σ g·c over the dims of a BatchNorm, one after the other; g comes from behind f."""
 
     def __init__(self, norm: BatchNorm):
         self.norm = norm
 
-    def forward(self, g, x):
-        sums = fused.normalise_sums(g, x, self.norm.mean, self.norm.dims)
-        return array_module(x).stack(sums)
+    def forward(self, g, x, y):
+        norm = self.norm
+        sums = fused.normalise_sums(g, x, norm.mean, norm.dims, y, norm.slope)
+        return array_module(g).stack(sums)
 
 
 class NormInput(Function):
@@ -74,14 +83,13 @@ class NormInput(Function):
     def __init__(self, norm: BatchNorm):
         self.norm = norm
 
-    def forward(self, g, x, w, sums):
+    def forward(self, g, x, w, y, sums):
         norm = self.norm
         inv_std = (norm.var + norm.eps) ** -0.5
         a = inv_std * w
         share = a / -norm.count
-        return fused.scaled_sum(
-            g, x, norm.mean, a, share * inv_std * inv_std * sums[1], share * sums[0], norm.dims
-        )
+        b, d = share * inv_std * inv_std * sums[1], share * sums[0]
+        return fused.scaled_sum(g, x, norm.mean, a, b, d, norm.dims, y, norm.slope)
 
 
 def batch_norm(
@@ -112,6 +120,23 @@ def batch_norm(
     tensor([[-0.999995],
             [ 0.999995]], dtype=float32)
     """
+    return batch_norm_activated(
+        input, running_mean, running_var, weight, bias, training, momentum, eps, 1.0
+    )
+
+
+def batch_norm_activated(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    slope: float,
+) -> Tensor:
+    """``batch_norm`` and then a LeakyReLU of slope 0 to 1 (1: none), in one pass over memory."""
     x = as_float("batch_norm", input)
     if x.ndim < 2:
         raise ValueError(f"batch_norm: expected input (N, C, …), got shape {x.shape}")
@@ -134,14 +159,15 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise RuntimeError("batch_norm: evaluation needs running_mean and running_var")
         scale = (running_var.reshape(shape) + eps) ** -0.5 * w
-        return x * scale + (b - running_mean.reshape(shape) * scale)
+        y = x * scale + (b - running_mean.reshape(shape) * scale)
+        return y if slope == 1 else leaky_relu(y, slope)
     dims = (0,) + tuple(range(2, x.ndim))
     count = prod([x.shape[d] for d in dims])
     if count <= 1:
         raise ValueError(
             f"batch_norm: training needs more than 1 value per channel, got input shape {x.shape}"
         )
-    function = BatchNorm(dims, eps)
+    function = BatchNorm(dims, eps, slope)
     y = function(*operands("batch_norm", x, w, b))
     with no_grad():
         for running, batch in (

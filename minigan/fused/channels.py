@@ -1,0 +1,196 @@
+"""The fused operations by channel, on large NumPy arrays: block by block, as in blocked.py.
+
+Work by channel wants channels last, as convolutions do: what lies otherwise is copied, and images
+leave with channels last.  Then an array is a matrix of M pixels by C channels.  As C is small, rows
+are joined, k pixels to a row of k·C numbers, so that inner loops are long; sums are made for each
+block and then added up in float64, in the order of the blocks.
+
+A normalisation may end in a LeakyReLU of slope ≠ 1, applied while the block is in cache.
+
+Every function gives None for what it is not made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from ..cpu import memory
+from ..cpu.threads import parallel, scratch
+from .blocked import BLOCK, rectify, serially, through
+
+SHARED = 1 << 21  # numbers from which blocks are shared among threads
+ROW = 2048  # the least length of an inner loop over channels
+
+
+class _Matrix:
+    """How an array of M pixels by C channels is walked: rows of k pixels, blocks of rows."""
+
+    def __init__(self, x: np.ndarray, dims: tuple[int, ...]):
+        self.channels = x.shape[1]
+        pixels = x.size // self.channels
+        k = 1
+        while k * self.channels < ROW and pixels % (2 * k) == 0:
+            k *= 2
+        self.k, self.shape = k, (pixels // k, k * self.channels)
+        self.rows = max(1, BLOCK // self.shape[1])
+        self.blocks = -(-self.shape[0] // self.rows)
+
+    @staticmethod
+    def of(x: np.ndarray, dims: tuple[int, ...]) -> _Matrix | None:
+        """None unless everything but dimension 1 is summed over."""
+        if x.ndim < 2 or dims != (0, *range(2, x.ndim)) or not x.shape[1]:
+            return None
+        return _Matrix(x, dims)
+
+    def view(self, x: np.ndarray) -> np.ndarray:
+        """The matrix; a copy where channels are not last in memory."""
+        last = _last(x)
+        if not last.flags.c_contiguous:
+            copy = memory.empty(last.shape, x.dtype)
+            np.copyto(copy, last)
+            last = copy
+        return last.reshape(self.shape)
+
+    def empty(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A result in the shape of x, channels last in memory, and its matrix."""
+        n, c, *rest = x.shape
+        made = memory.empty((n, *rest, c), x.dtype)
+        return made.transpose(0, -1, *range(1, x.ndim - 1)), made.reshape(self.shape)
+
+    def tiled(self, v: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """One number per channel (or one for all), for every number in a row."""
+        values = np.broadcast_to(np.asarray(v, dtype).reshape(-1), (self.channels,))
+        return np.tile(values, self.k)
+
+    def each(self, task: Callable[[int, slice], None]) -> None:
+        """task(i, rows) for every block."""
+        rows = self.rows
+        run = parallel if prod(self.shape) >= SHARED else serially
+        run(lambda i: task(i, slice(i * rows, (i + 1) * rows)), self.blocks)
+
+    def summed(self, parts: np.ndarray) -> np.ndarray:
+        """Sums by block and place in the row, as float64 sums by channel."""
+        return parts.reshape(-1, self.channels).sum(axis=0, dtype=np.float64)
+
+
+def _last(x: np.ndarray) -> np.ndarray:
+    """x with dimension 1 last."""
+    return x.transpose(0, *range(2, x.ndim), 1)
+
+
+def _per_channel(v: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Channel values in x's dtype, shaped to broadcast against x."""
+    return v.astype(x.dtype).reshape(1, -1, *(1,) * (x.ndim - 2))
+
+
+def total(x: np.ndarray, dims: tuple[int, ...], keepdims: bool) -> np.ndarray | None:
+    matrix = _Matrix.of(x, dims)
+    if matrix is None:
+        return None
+    values = matrix.view(x)
+    parts = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
+    matrix.each(lambda i, rows: np.add.reduce(values[rows], axis=0, out=parts[i]))
+    sums = _per_channel(matrix.summed(parts), x)
+    return sums if keepdims else sums.reshape(-1)
+
+
+def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: float) -> tuple | None:
+    """Blocks give their mean and the squares about it; those combine without cancellation."""
+    matrix = _Matrix.of(x, dims)
+    if matrix is None or any(np.size(v) not in (1, x.shape[1]) for v in (w, b)):
+        return None
+    if not 0 <= slope <= 1:
+        return None
+    values, (out, result) = matrix.view(x), matrix.empty(x)
+    means = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
+    squares = np.empty_like(means)
+
+    def statistics(i: int, rows: slice) -> None:
+        block = values[rows]
+        np.add.reduce(block, axis=0, out=means[i])
+        means[i] /= len(block)
+        centred = scratch("centred", block.shape, x.dtype)
+        np.subtract(block, means[i], out=centred)
+        np.multiply(centred, centred, out=centred)
+        np.add.reduce(centred, axis=0, out=squares[i])
+
+    matrix.each(statistics)
+    height = np.full((matrix.blocks, 1, 1), float(matrix.rows))
+    height[-1] = matrix.shape[0] - matrix.rows * (matrix.blocks - 1)
+    count = x.size // matrix.channels
+    means = means.reshape(matrix.blocks, matrix.k, matrix.channels).astype(np.float64)
+    mean = (means * height).sum(axis=(0, 1)) / count
+    between = (np.square(means - mean) * height).sum(axis=(0, 1))
+    var = (matrix.summed(squares) + between) / count
+    mean, var = _per_channel(mean, x), _per_channel(var, x)
+    scale = matrix.tiled((var + x.dtype.type(eps)) ** -0.5 * w, x.dtype)
+    shift, centre = matrix.tiled(b, x.dtype), matrix.tiled(mean, x.dtype)
+
+    def apply(i: int, rows: slice) -> None:
+        np.subtract(values[rows], centre, out=result[rows])
+        np.multiply(result[rows], scale, out=result[rows])
+        np.add(result[rows], shift, out=result[rows])
+        if slope != 1:
+            rectify(result[rows], slope, result[rows])
+
+    matrix.each(apply)
+    return out, mean, var
+
+
+def _incoming(given: np.ndarray, seen: np.ndarray | None, slope: float) -> np.ndarray:
+    """A block of the gradient, taken back through the activation whose results are ``seen``."""
+    if seen is None:
+        return given
+    out = scratch("incoming", given.shape, given.dtype)
+    through(given, seen, slope, out)
+    return out
+
+
+def normalise_sums(
+    g: np.ndarray, x: np.ndarray, mean, dims: tuple[int, ...], y: np.ndarray | None, slope: float
+) -> tuple | None:
+    matrix = _Matrix.of(x, dims)
+    if matrix is None or g.dtype != x.dtype or not 0 <= slope <= 1:
+        return None
+    given, values, centre = matrix.view(g), matrix.view(x), matrix.tiled(mean, x.dtype)
+    seen = None if slope == 1 else matrix.view(y)
+    plain = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
+    products = np.empty_like(plain)
+
+    def task(i: int, rows: slice) -> None:
+        incoming = _incoming(given[rows], None if seen is None else seen[rows], slope)
+        np.add.reduce(incoming, axis=0, out=plain[i])
+        product = scratch("centred", incoming.shape, x.dtype)
+        np.subtract(values[rows], centre, out=product)
+        np.multiply(product, incoming, out=product)
+        np.add.reduce(product, axis=0, out=products[i])
+
+    matrix.each(task)
+    return tuple(_per_channel(matrix.summed(parts), x) for parts in (plain, products))
+
+
+def scaled_sum(
+    g: np.ndarray, x: np.ndarray, mean, a, b, c, dims: tuple, y: np.ndarray | None, slope: float
+) -> np.ndarray | None:
+    matrix = _Matrix.of(x, dims)
+    if matrix is None or g.dtype != x.dtype or not 0 <= slope <= 1:
+        return None
+    given, values, (out, result) = matrix.view(g), matrix.view(x), matrix.empty(x)
+    seen = None if slope == 1 else matrix.view(y)
+    centre, a, b, c = (matrix.tiled(v, x.dtype) for v in (mean, a, b, c))
+
+    def task(i: int, rows: slice) -> None:
+        part = result[rows]
+        incoming = _incoming(given[rows], None if seen is None else seen[rows], slope)
+        other = scratch("centred", part.shape, x.dtype)
+        np.subtract(values[rows], centre, out=part)
+        np.multiply(part, b, out=part)
+        np.multiply(incoming, a, out=other)
+        np.add(part, other, out=part)
+        np.add(part, c, out=part)
+
+    matrix.each(task)
+    return out
