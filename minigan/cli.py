@@ -62,4 +62,5 @@ def _expected(error: BaseException) -> bool:
     from .training import Usage
 
     mistakes = (Usage, DataError, NonFiniteLoss, SettingError, RunError, SerializeError)
-    return isinstance(error, (*mistakes, OSError, MemoryError))
+    environment = str(error).startswith("MINIGAN_NUM_THREADS:")
+    return environment or isinstance(error, (*mistakes, OSError, MemoryError))

@@ -57,7 +57,7 @@ ALGORITHMS = {
 }
 
 
-def _fits(name: str, routine: str, g: Geometry, c: int, dtype: np.dtype) -> bool:
+def fits(name: str, routine: str, g: Geometry, c: int, dtype: np.dtype) -> bool:
     """Whether the algorithm can compute this, with c channels of that dtype in x."""
     if name == "pointwise":
         return pointwise.fits(g)
@@ -97,7 +97,7 @@ def choose(routine: str, g: Geometry, n: int, c: int, k: int, dtype: Any = np.fl
     """
     for name in (*reversed(_forced), *ALGORITHMS):
         pays = name in _forced or _pays(name, routine, g, n, c, k)
-        if pays and _fits(name, routine, g, c, np.dtype(dtype)):
+        if pays and fits(name, routine, g, c, np.dtype(dtype)):
             return name
     raise AssertionError("im2col fits everything")
 

@@ -25,7 +25,12 @@ def get_num_threads() -> int:
 
     At first that is the environment's MINIGAN_NUM_THREADS, else the number of cores this process
     may use.
+
+    Raises:
+        ValueError: MINIGAN_NUM_THREADS is not a positive integer.
     """
+    if _team.size is None:
+        _team.size = _wished()
     return _team.size
 
 
@@ -59,7 +64,7 @@ def parallel(task: Callable[[int], Any], count: int) -> None:
     The calls must not depend on each other.  The first error of any call is raised here, after
     all threads have stopped.
     """
-    if count > 1 and _team.size > 1 and _team.free.acquire(blocking=False):
+    if count > 1 and get_num_threads() > 1 and _team.free.acquire(blocking=False):
         try:
             _team.share(task, count)
         finally:
@@ -92,7 +97,7 @@ class _Team:
     """The workers, made when first needed."""
 
     def __init__(self):
-        self.size = _wished()
+        self.size: int | None = None  # read from the environment when first asked for
         self.start_afresh()
 
     def start_afresh(self) -> None:
