@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
+from minigan.data.augment import Augment
 from minigan.data.images import DataError, ImageData, whole_number
+from minigan.data.mixtures import PointData
+from minigan.data.pairs import PairData
 
 
 class Batches:
@@ -18,15 +22,19 @@ class Batches:
     most once; the N mod B samples left over at its end are dropped, others in every epoch.
 
     Args:
-        data: the images and, where there are any, their labels.
-        batch_size: B, images in a batch, 1 to N.
+        data: images and, where there are any, their labels; or pairs of images; or points.
+        batch_size: B, samples in a batch, 1 to N.
         seed: a whole number of at least 0.
+        augment: random changes of the images, e.g. ``augmentation("flip,crop=4")``. They too
+            follow from the seed, the epoch and the position alone.
 
     Attributes:
         batches_per_epoch: N // B.
 
-    Each batch is a pair of float32 images (B, C, H, W) with values ``x / 127.5 - 1`` in [-1, 1]
-    and int64 labels (B,), None for data without labels. Both are fresh arrays.
+    Each batch is what the data's ``take`` gives. For ImageData: float32 images (B, C, H, W) with
+    values ``x / 127.5 - 1`` in [-1, 1], and int64 labels (B,), None for data without labels. For
+    PairData: two such arrays of images. For PointData: float32 points (B, 2) and int64 labels.
+    They are fresh arrays.
 
     Raises:
         DataError: ``batch_size`` is below 1 or larger than the data; ``seed`` is negative.
@@ -42,15 +50,22 @@ class Batches:
     {'epoch': 0, 'position': 1}
     """
 
-    def __init__(self, data: ImageData, batch_size: int, *, seed: int) -> None:
+    def __init__(
+        self,
+        data: ImageData | PairData | PointData,
+        batch_size: int,
+        *,
+        seed: int,
+        augment: Augment | None = None,
+    ) -> None:
         self._batch_size = whole_number("batch_size", batch_size, 1)
         self._seed = whole_number("seed", seed, 0)
         if self._batch_size > len(data):
             raise DataError(
-                f"batch_size: expected at most the {len(data)} images of {data.name}, "
+                f"batch_size: expected at most the {len(data)} {data.unit} of {data.name}, "
                 f"got {self._batch_size}"
             )
-        self._data = data
+        self._data, self._augment = data, augment
         self.batches_per_epoch = len(data) // self._batch_size
         self._start(0, 0)
 
@@ -62,17 +77,20 @@ class Batches:
         return self
 
     def __next__(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The next batch."""
         first = self._position * self._batch_size
         chosen = self._order[first : first + self._batch_size]
-        images = self._data.images[chosen].astype(np.float32)
-        images /= 127.5
-        images -= 1
-        labels = None if self._data.labels is None else self._data.labels[chosen]
+        change = None
+        if self._augment is not None:
+            # The last word keeps this stream apart from the order's: zeros at the end would not.
+            place = [self._seed, self._epoch, self._position, 1]
+            change = partial(self._augment, np.random.default_rng(place))
+        batch = self._data.take(chosen, change)
         if self._position + 1 < self.batches_per_epoch:
             self._position += 1
         else:
             self._start(self._epoch + 1, 0)
-        return images, labels
+        return batch
 
     def state_dict(self) -> dict[str, int]:
         """The place of the next batch: its epoch, and its index within the epoch.

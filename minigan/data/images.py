@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 MIN_SIZE, MAX_SIZE = 8, 512
+
+# What alters a batch: parallel uint8 arrays (B, C, H, W), each sample's arrays in the same way;
+# beside them whether each array is a mask, whose values must not be mixed.
+Change = Callable[[tuple[np.ndarray, ...], tuple[bool, ...]], tuple[np.ndarray, ...]]
 
 
 class DataError(ValueError):
@@ -24,6 +30,12 @@ class DataError(ValueError):
     __module__ = "minigan.data"  # the public place, which tracebacks then show
 
 
+class DataWarning(UserWarning):
+    """Data that can be used, but not all of it; the message is one line."""
+
+    __module__ = "minigan.data"
+
+
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """A named set of images with, where known, one class label for each.
@@ -33,9 +45,13 @@ class ImageData:
         images: uint8 array (N, C, H, W), 0 (black) to 255 (full intensity).
         labels: int64 array (N,), each in [0, classes), or None.
         classes: the number of classes; 0 where there are no labels.
+        class_names: what the classes are called, where that is known; else empty.
+        skipped: for each image file that could not be read, its path and the reason.
+        unit: what one sample is called.
 
     Raises:
-        DataError: the arrays do not have these dtypes and shapes, or a label is out of range.
+        DataError: the arrays do not have these dtypes and shapes, a label is out of range, or
+            there are class names but not one for each class.
 
     >>> data = ImageData("two", np.zeros((2, 1, 8, 8), np.uint8), np.array([0, 1]), 2)
     >>> len(data), data.images.shape
@@ -46,6 +62,9 @@ class ImageData:
     images: np.ndarray
     labels: np.ndarray | None
     classes: int
+    class_names: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    unit: ClassVar[str] = "images"
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -53,6 +72,11 @@ class ImageData:
             raise DataError(
                 f"{self.name}: images must be uint8 of shape (N, C, H, W), "
                 f"got {images.dtype} of shape {images.shape}"
+            )
+        if len(self.class_names) not in (0, self.classes):
+            raise DataError(
+                f"{self.name}: expected a name for each of the {self.classes} classes, "
+                f"got {len(self.class_names)}"
             )
         if labels is None:
             if self.classes != 0:
@@ -73,6 +97,37 @@ class ImageData:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def take(
+        self, chosen: np.ndarray, change: Change | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The chosen images, float32 in [-1, 1], and their labels; both are fresh arrays.
+
+        Args:
+            chosen: indices (B,).
+            change: applied to the images while they are uint8 still.
+
+        >>> data = ImageData("two", np.full((2, 1, 8, 8), 255, np.uint8), None, 0)
+        >>> images, labels = data.take(np.array([1]))
+        >>> images.shape, images.dtype, images.max().item(), labels
+        ((1, 1, 8, 8), dtype('float32'), 1.0, None)
+        """
+        images = self.images[chosen]
+        if change is not None:
+            (images,) = change((images,), (False,))
+        return centred(images), None if self.labels is None else self.labels[chosen]
+
+
+def centred(images: np.ndarray) -> np.ndarray:
+    """uint8 images as float32 ``x / 127.5 - 1``, in [-1, 1].
+
+    >>> centred(np.array([0, 255], np.uint8))
+    array([-1.,  1.], dtype=float32)
+    """
+    values = images.astype(np.float32)
+    values /= 127.5
+    values -= 1
+    return values
 
 
 def whole_number(option: str, value: object, low: int, high: int | None = None) -> int:

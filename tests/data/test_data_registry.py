@@ -10,6 +10,8 @@ import pytest
 from minigan import data
 from minigan.data import DataError
 
+NAMES = "glyphs, mnist, cifar10, folder:PATH, pairs:PATH, pairs:DIRA,DIRB"
+
 
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path, monkeypatch):
@@ -17,15 +19,17 @@ def cache_folder(tmp_path, monkeypatch):
 
 
 def test_names():
-    assert data.names() == ("glyphs", "mnist")
+    assert data.names() == tuple(NAMES.split(", "))
 
 
-@pytest.mark.parametrize("name", ["cifar", "", "GLYPHS", None])
+@pytest.mark.parametrize(
+    "name", ["cifar", "", "GLYPHS", None, "folder", "folder:", "pairs:,a", "pairs:a,b,c", "mnist:a"]
+)
 def test_an_unknown_name_lists_the_known_ones(name):
     for call in (data.load, data.count):
         with pytest.raises(DataError) as caught:
             call(name)
-        assert str(caught.value) == f"data set: expected one of glyphs, mnist; got {name!r}"
+        assert str(caught.value) == f"data set: expected one of {NAMES}; got {name!r}"
 
 
 @pytest.mark.parametrize(
