@@ -14,7 +14,7 @@ from importlib import import_module as _import_module
 from . import _console
 
 with _console.package_imports():
-    from . import autograd, cuda, linalg, ops
+    from . import autograd, backends, cuda, linalg, ops
     from ._tensor import Tensor, tensor
     from .array import (
         Device,
@@ -25,10 +25,15 @@ with _console.package_imports():
         float32,
         float64,
         get_default_dtype,
+        get_rng_state,
+        initial_seed,
+        int8,
+        int16,
         int32,
         int64,
         manual_seed,
         set_default_dtype,
+        set_rng_state,
         uint8,
     )
     from .autograd import (
@@ -40,16 +45,18 @@ with _console.package_imports():
         no_grad,
         set_grad_enabled,
     )
+    from .backends import use_deterministic_algorithms
     from .checker import GradcheckError, gradcheck
     from .cpu.threads import get_num_threads, set_num_threads
     from .ops import clone
     from .ops.accumulate import cumsum, norm, prod, std
-    from .ops.arithmetic import add, div, mul, neg, square, sub
+    from .ops.arithmetic import add, mul, neg, square, sub
     from .ops.arrange import (
         broadcast_to,
         diagonal,
         flip,
         meshgrid,
+        repeat_interleave,
         roll,
         split,
         tile,
@@ -57,13 +64,40 @@ with _console.package_imports():
         triu,
         unbind,
     )
-    from .ops.compare import allclose, eq, ge, gt, isfinite, isinf, isnan, le, lt, ne
+    from .ops.bits import (
+        bitwise_and,
+        bitwise_left_shift,
+        bitwise_not,
+        bitwise_or,
+        bitwise_right_shift,
+        bitwise_xor,
+        logical_and,
+        logical_not,
+        logical_or,
+        logical_xor,
+    )
+    from .ops.blends import addcdiv, addcmul, lerp
+    from .ops.compare import (
+        allclose,
+        eq,
+        equal,
+        ge,
+        gt,
+        isclose,
+        isfinite,
+        isinf,
+        isnan,
+        le,
+        lt,
+        ne,
+    )
     from .ops.conv import conv2d, conv_transpose2d
     from .ops.conv1d import conv1d, conv_transpose1d
     from .ops.creation import (
         arange,
         as_tensor,
         empty,
+        empty_like,
         eye,
         from_numpy,
         full,
@@ -84,18 +118,32 @@ with _console.package_imports():
     from .ops.einsum import addmm, bmm, dot, einsum, mm, outer
     from .ops.extremes import amax, amin, argmax, argmin, max, maximum, min, minimum
     from .ops.kinks import abs, clamp, relu, sign, where
+    from .ops.legacy import (
+        BoolTensor,
+        ByteTensor,
+        DoubleTensor,
+        FloatTensor,
+        HalfTensor,
+        IntTensor,
+        LongTensor,
+    )
     from .ops.linalg import matmul
     from .ops.norm import batch_norm, dropout
     from .ops.pick import gather, index_select, masked_fill, take_along_dim
-    from .ops.powers import exp, log, pow, sqrt
-    from .ops.reduction import mean, sum, var
+    from .ops.powers import exp, log, log2, log10, pow, sqrt
+    from .ops.quotients import div, floor_divide, fmod, remainder
+    from .ops.reduction import all, any, mean, sum, var
+    from .ops.sampling import bernoulli, multinomial, normal
+    from .ops.scatter import scatter, scatter_add
     from .ops.shape import (
         cat,
         chunk,
         flatten,
+        movedim,
         narrow,
         permute,
         reshape,
+        select,
         squeeze,
         stack,
         t,
@@ -105,6 +153,7 @@ with _console.package_imports():
     )
     from .ops.smooth import cos, erf, expm1, log1p, reciprocal, rsqrt, sigmoid, sin, tanh
     from .ops.softmax import log_softmax, logsumexp, softmax
+    from .ops.sorting import argsort, count_nonzero, masked_select, nonzero, sort, topk
     from .ops.steps import ceil, floor, round, trunc
     from .saving import load, save
 
@@ -112,7 +161,18 @@ if _typing.TYPE_CHECKING:
     from . import data, debug, gan, losses, metrics, nn, optim, utils
 
 clip = clamp
-true_divide = div
+true_divide = divide = div
+inference_mode = no_grad  # there is nothing faster to be had
+concat = cat
+swapaxes = transpose
+# PyTorch's other names for dtypes (they hide Python's own only in this namespace).
+half, float, double, short, int, long = float16, float32, float64, int16, int32, int64
+bool = bool_
+from math import inf, nan, pi  # noqa: E402
+
+from numpy import finfo, iinfo  # noqa: E402
+
+Size = tuple
 __version__ = "0.1.0"
 device = Device
 

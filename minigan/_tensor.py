@@ -19,6 +19,7 @@ from . import array as arrays
 from .array import Array, Device
 
 _numbers = itertools.count()
+_ndarray = np.ndarray  # looked up for every tensor
 
 
 class Node:
@@ -87,7 +88,8 @@ class Tensor:
     """An n-dimensional array that can be differentiated.
 
     ``array`` is the NumPy or CuPy array itself, ``node`` the place in the graph (None where no
-    gradient is wanted).  Make one with :func:`minigan.tensor`.
+    gradient is wanted).  Make one with :func:`minigan.tensor`.  As in PyTorch, ``Tensor([1, 2])``
+    copies lists into the default dtype and ``Tensor(2, 3)`` has that shape, its values not set.
 
     >>> import minigan
     >>> x = minigan.tensor([1.0, 2.0], requires_grad=True)
@@ -100,7 +102,15 @@ class Tensor:
     __array_priority__ = 100.0  # NumPy leaves `array + tensor` to Tensor.__radd__
     __array_ufunc__ = None
 
-    def __init__(self, array: Array, node: Node | None = None, version: list[int] | None = None):
+    def __init__(
+        self,
+        array: Array,
+        node: Node | None = None,
+        version: list[int] | None = None,
+        *lengths: int,
+    ):
+        if type(array) is not _ndarray and isinstance(array, (list, tuple, int)):
+            array, node, version = _older_way(array, node, version, *lengths), None, None
         self.array = array
         self.node = node
         # Counts in-place changes; shared by all tensors on the same memory.
@@ -293,6 +303,14 @@ class Tensor:
             copy.node.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
         memo[id(self)] = copy
         return copy
+
+
+def _older_way(data: Any, *lengths: Any) -> Array:
+    """The array of ``Tensor([1, 2])`` and of ``Tensor(2, 3)``."""
+    if isinstance(data, int):
+        shape = tuple(n for n in (data, *lengths) if n is not None)
+        return np.empty(shape, dtype=arrays.get_default_dtype())
+    return tensor(data, dtype=arrays.get_default_dtype()).array
 
 
 def tensor(

@@ -19,6 +19,8 @@ Array = Any  # numpy.ndarray or cupy.ndarray
 
 bool_ = np.dtype("bool")
 uint8 = np.dtype("uint8")
+int8 = np.dtype("int8")
+int16 = np.dtype("int16")
 int32 = np.dtype("int32")
 int64 = np.dtype("int64")
 float16 = np.dtype("float16")
@@ -55,7 +57,7 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 class Device:
-    """Where an array lives: ``device("cpu")``, ``device("cuda")`` or ``device("cuda:1")``.
+    """Where an array lives: ``device("cpu")``, ``device("cuda")``, ``device("cuda", 1)``.
 
     >>> import minigan
     >>> minigan.device("cuda:1").index
@@ -66,8 +68,10 @@ class Device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, name: str | Device):
-        kind, _, index = str(name).partition(":")
+    def __init__(self, type: str | int | Device, index: int | None = None):
+        name = f"cuda:{type}" if isinstance(type, int) else str(type)
+        name = name if index is None else f"{name}:{index}"
+        kind, _, index = name.partition(":")
         if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
             raise RuntimeError(f'device: expected "cpu", "cuda" or "cuda:N", got "{name}"')
         self.type = kind
@@ -297,3 +301,25 @@ def manual_seed(seed: int) -> Generator:
     for generator in _generators.values():
         generator.manual_seed(seed)
     return default_generator().manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """The seed that the CPU's default generator was started from."""
+    return default_generator().initial_seed()
+
+
+def get_rng_state() -> dict[str, Any]:
+    """The state of the CPU's default generator, for ``set_rng_state``."""
+    return default_generator().get_state()
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Continue the CPU's default generator from a state that ``get_rng_state`` gave.
+
+    >>> import minigan
+    >>> state = minigan.get_rng_state()
+    >>> a = minigan.randn(2); minigan.set_rng_state(state)
+    >>> bool((a == minigan.randn(2)).all())
+    True
+    """
+    default_generator().set_state(state)

@@ -358,3 +358,9 @@ __all__ = [
     "op_hook",
     "set_grad_enabled",
 ]
+
+
+def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:
+    """``data`` itself, as a leaf: what wrapped tensors before PyTorch 0.4."""
+    leaf = data.detach()
+    return leaf.requires_grad_() if requires_grad else leaf

@@ -1,4 +1,4 @@
-"""Whether a GPU can be used, and why not."""
+"""Whether a GPU can be used, and what else scripts ask of ``torch.cuda``."""
 
 from __future__ import annotations
 
@@ -16,3 +16,32 @@ def is_available() -> bool:
 def device_count() -> int:
     """How many CUDA GPUs can be used."""
     return arrays.cupy().cuda.runtime.getDeviceCount() if is_available() else 0
+
+
+def current_device() -> int:
+    """The number of the GPU in use."""
+    return arrays.cupy().cuda.runtime.getDevice()
+
+
+def synchronize(device: object = None) -> None:
+    """Wait until the GPU in use has finished; without a GPU, nothing."""
+    if is_available():
+        arrays.cupy().cuda.runtime.deviceSynchronize()
+
+
+def empty_cache() -> None:
+    """Give the memory that is kept for reuse back to the GPU; without a GPU, nothing."""
+    if is_available():
+        arrays.cupy().get_default_memory_pool().free_all_blocks()
+
+
+def manual_seed(seed: int) -> None:
+    """Seed the default generator of the first GPU; without a GPU, nothing."""
+    if is_available():
+        arrays.default_generator("cuda").manual_seed(seed)
+
+
+def manual_seed_all(seed: int) -> None:
+    """Seed the default generators of all GPUs; without a GPU, nothing."""
+    for number in range(device_count()):
+        arrays.default_generator(f"cuda:{number}").manual_seed(seed)

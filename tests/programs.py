@@ -9,7 +9,7 @@ import numpy as np
 import minigan
 from minigan import tensor
 from minigan.nn import functional as F
-from minigan.ops import accumulate, arrange, einsum, extremes, pick, smooth, softmax
+from minigan.ops import accumulate, arrange, einsum, extremes, pick, smooth, softmax, sorting
 
 wide = np.float64
 N, LINE, MATRIX, IMAGE = (2, 3), (2, 4, 6), (3, 2), (2, 4, 4, 6)
@@ -158,6 +158,32 @@ ARRANGING = {
     "logsumexp": ([N], lambda x: softmax.logsumexp(x, 1)),
 }
 
+MORE = {
+    "addcmul": ([N, N, N], lambda a, b, c: minigan.addcmul(a, b, c, value=wide(2))),
+    "addcdiv": ([N, N, N], lambda a, b, c: minigan.addcdiv(a, b, c, value=wide(2))),
+    "lerp": ([N, N], lambda a, b: minigan.lerp(a, b, wide(0.3)), lambda a, b: a.lerp(b, b)),
+    "remainder": ([N, N], minigan.remainder, lambda a, b: a % wide(0.4) + wide(2) % b),
+    "fmod": ([N, N], minigan.fmod, lambda a, b: minigan.fmod(a, wide(0.4)) * b),
+    "divide": ([N, N], minigan.divide, lambda a, b: minigan.div(a, b, rounding_mode="floor") * a),
+    "log2": ([N], minigan.log2),
+    "log10": ([N], minigan.log10),
+    "concat": ([N, N], lambda a, b: minigan.concat([a, b])),
+    "swapaxes": ([N], lambda x: minigan.swapaxes(x, 0, 1)),
+    "movedim": ([N], lambda x: minigan.movedim(x, 0, 1)),
+    "select": ([N], lambda x: minigan.select(x, 0, 1)),
+    "masked_select": ([N], lambda x: sorting.masked_select(x, MASK)),
+    "repeat_interleave": ([N], lambda x: arrange.repeat_interleave(x, 2)),
+    "scatter": (
+        [N, N],
+        lambda x, v: minigan.scatter(x, 1, INDEX, v),
+        lambda x, v: minigan.scatter(x, 1, INDEX, value=wide(2)) * v,
+    ),
+    "scatter_add": ([N, N], lambda x, v: minigan.scatter_add(x, 1, INDEX, v)),
+    "sort": ([N], lambda x: sorting.sort(x, 1, descending=True).values),
+    "topk": ([N], lambda x: sorting.topk(x, 2).values),
+    "in place": ([N, N], lambda a, b: (a * 1).mul_(wide(2)).add_(b, alpha=wide(3)).relu_()),
+}
+
 NETWORKS = {
     "adaptive_avg_pool2d": ([IMAGE], lambda x: F.adaptive_avg_pool2d(x, (3, 2))),
     "avg_pool2d": ([IMAGE], lambda x: F.avg_pool2d(x, 2, padding=1)),
@@ -167,6 +193,9 @@ NETWORKS = {
     "elu": ([N], lambda x: F.elu(x - 0.5, wide(0.7))),
     "embedding": ([(4, 3)], lambda w: F.embedding(INDEX, w), lambda w: F.embedding(INDEX, w, 1)),
     "fold": ([(2, 4, 15)], lambda x: F.fold(x, (4, 6), 2)),
+    "glu": ([(2, 4)], F.glu),
+    "selu": ([N], lambda x: F.selu(x - 0.5)),
+    "relu6": ([N], lambda x: F.relu6(x - 0.5)),
     "gelu": ([N], F.gelu, lambda x: F.gelu(x, "tanh")),
     "group_norm": ([IMAGE, (4,), (4,)], lambda x, w, b: F.group_norm(x, 2, w, b, wide(1e-5))),
     "hardtanh": ([N], lambda x: F.hardtanh(x, wide(0), wide(0.7))),
@@ -225,7 +254,7 @@ LOSSES = {
     "smooth_l1_loss": ([N, N], lambda a, b: F.smooth_l1_loss(a, b, beta=wide(0.2))),
 }
 
-TABLE = CORE | METHODS | ARRANGING | NETWORKS | LOSSES
+TABLE = CORE | METHODS | ARRANGING | MORE | NETWORKS | LOSSES
 
 # What makes tensors, answers in bools or integers, or is no operation.
 OTHERS = """
@@ -236,4 +265,9 @@ backward grad enable_grad no_grad is_grad_enabled set_grad_enabled gradcheck man
 default_generator get_default_dtype set_default_dtype get_num_threads set_num_threads
 device Device Function Generator GradcheckError Tensor load save
 randint_like linspace isinf allclose
+empty_like normal bernoulli multinomial argsort nonzero count_nonzero floor_divide
+bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift
+equal isclose logical_and logical_or logical_xor initial_seed get_rng_state set_rng_state
+inference_mode finfo iinfo Size inf nan pi use_deterministic_algorithms
+BoolTensor ByteTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor
 """

@@ -15,7 +15,7 @@ PACKAGE = Path(minigan.__file__).parent
 # From the ground up.  A module may import what stands lower, and its neighbours on one floor as
 # long as no circle of modules arises.
 FLOORS = [
-    {"cpu", "_console"},
+    {"cpu", "_console", "backends"},
     {"array"},
     {"_mode", "_tensor"},
     {"_hooks"},

@@ -40,7 +40,10 @@ POSITIVE = {
     "cosine_similarity",
     "div",
     "true_divide",
+    "divide",
     "log",
+    "log2",
+    "log10",
     "log1p",
     "norm",
     "pow",
@@ -55,10 +58,12 @@ PUBLIC: dict[str, tuple] = {
         "abs clone cos erf exp expm1 flatten log log1p neg prod reciprocal relu rsqrt sigmoid sign "
         "floor ceil round trunc "
         "sin sqrt square squeeze sum mean var std t tanh norm max min amax amin triu tril "
-        "elu gelu hardtanh leaky_relu logsigmoid silu softplus softsign normalize",
+        "elu gelu glu selu relu6 hardtanh leaky_relu logsigmoid silu softplus softsign normalize "
+        "log2 log10",
     ),
-    **_plain([CUBE, GRID], "add sub mul div maximum minimum pow"),
+    **_plain([CUBE, GRID], "add sub mul div divide maximum minimum pow remainder fmod"),
     **_plain([GRID, GRID], "l1_loss mse_loss smooth_l1_loss cosine_similarity"),
+    **_plain([GRID, GRID, GRID], "addcmul addcdiv lerp"),
     "addmm": ([(3, 2), GRID, (4, 2)], lambda c, a, b: minigan.addmm(c, a, b, beta=0.5, alpha=2)),
     "bmm": ([CUBE, (2, 4, 2)], minigan.bmm),
     "mm": ([GRID, (4, 2)], minigan.mm),
@@ -68,6 +73,16 @@ PUBLIC: dict[str, tuple] = {
     "einsum": ([GRID, (4, 2)], lambda a, b: minigan.einsum("ij,jk->ki", a, b)),
     # shapes and places
     "broadcast_to": ([GRID], lambda x: minigan.broadcast_to(x, CUBE)),
+    "concat": ([GRID, GRID], lambda a, b: minigan.concat([a, b], 1)),
+    "swapaxes": ([CUBE], lambda x: minigan.swapaxes(x, 0, 2)),
+    "movedim": ([CUBE], lambda x: minigan.movedim(x, 0, 2)),
+    "select": ([CUBE], lambda x: minigan.select(x, 1, 2)),
+    "masked_select": ([GRID], lambda x: minigan.masked_select(x, MASK)),
+    "repeat_interleave": ([GRID], lambda x: minigan.repeat_interleave(x, 2, 1)),
+    "scatter": ([GRID, GRID], lambda x, v: minigan.scatter(x, 0, INDEX, v)),
+    "scatter_add": ([GRID, GRID], lambda x, v: minigan.scatter_add(x, 0, INDEX, v)),
+    "sort": ([GRID], lambda x: minigan.sort(x, 1)),
+    "topk": ([GRID], lambda x: minigan.topk(x, 2)),
     "cat": ([GRID, GRID], lambda a, b: minigan.cat([a, b], 1)),
     "chunk": ([GRID], lambda x: minigan.chunk(x, 2, 1)),
     "cumsum": ([GRID], lambda x: minigan.cumsum(x, 1)),
@@ -146,10 +161,14 @@ PUBLIC: dict[str, tuple] = {
 
 WITHOUT_GRADIENT: dict[str, str] = {
     "makes a tensor": "randint_like linspace arange as_tensor empty eye from_numpy full full_like "
-    "ones ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like",
-    "answers in integers": "argmax argmin one_hot",
-    "answers in booleans": "allclose isinf eq ge gt le lt ne isfinite isnan",
+    "ones ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like "
+    "empty_like normal bernoulli multinomial",
+    "answers in integers": "argmax argmin one_hot argsort nonzero count_nonzero floor_divide "
+    "bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift",
+    "answers in booleans": "all any equal isclose logical_and logical_or logical_xor logical_not "
+    "allclose isinf eq ge gt le lt ne isfinite isnan",
     "is the engine itself": "backward grad is_grad_enabled gradcheck",
     "keeps settings, seeds or files": "default_generator get_default_dtype set_default_dtype "
-    "manual_seed load save get_num_threads set_num_threads",
+    "manual_seed load save get_num_threads set_num_threads initial_seed get_rng_state "
+    "set_rng_state use_deterministic_algorithms",
 }

@@ -94,4 +94,4 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
             sums[i, r, s] = (seen * given).sum(axis=(0, 1, 2))
 
     parallel(task, len(batches))
-    return sums.sum(axis=0).transpose(2, 3, 0, 1).reshape(k, 1, g.R, g.S)
+    return sums.sum(axis=0, dtype=dtype).transpose(2, 3, 0, 1).reshape(k, 1, g.R, g.S)

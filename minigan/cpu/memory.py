@@ -23,6 +23,10 @@ HUGE = 1 << 22  # bytes from which large pages are asked for, as NumPy does
 SLACK = 1 << 26  # bytes that may lie idle beyond a quarter of the most that was ever in use
 
 
+class _Block(mmap.mmap):
+    """Memory of the pool, told from a mapping of somebody else's, as that of a ``np.memmap``."""
+
+
 class _Lease(weakref.ref):
     """A weak reference to an array that remembers whose memory it is."""
 
@@ -33,7 +37,7 @@ class Pool:
     """Free blocks by size; sizes are rounded up to four steps per power of two."""
 
     def __init__(self):
-        self.free: dict[int, list[mmap.mmap]] = {}
+        self.free: dict[int, list[_Block]] = {}
         self.leases: dict[int, _Lease] = {}  # by identity: a weak reference hashes as its array
         self.in_use = self.idle = self.most = 0
 
@@ -84,11 +88,11 @@ class Pool:
         self.idle = 0
 
 
-def _mapping(size: int) -> mmap.mmap:
+def _mapping(size: int) -> _Block:
     """Fresh memory of this process's own (without these flags a forked child would share it)."""
     if not hasattr(mmap, "MAP_PRIVATE"):  # Windows has no fork
-        return mmap.mmap(-1, size)
-    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return _Block(-1, size)
+    block = _Block(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE") and size >= HUGE:
         block.madvise(mmap.MADV_HUGEPAGE)
     return block
@@ -112,7 +116,7 @@ def empty_like(array: np.ndarray, dtype: np.dtype | None = None) -> np.ndarray:
 
 def owns(array: np.ndarray) -> bool:
     """Whether ``empty`` made this very array."""
-    return isinstance(array.base, mmap.mmap)
+    return isinstance(array.base, _Block)
 
 
 def memory_order(array: np.ndarray) -> list[int]:

@@ -15,6 +15,8 @@ import itertools
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -74,35 +76,44 @@ def parallel(task: Callable[[int], Any], count: int) -> None:
             task(i)
 
 
-class _Worker(threading.Thread):
-    """Waits for a job, does it, says so; two locks wake faster than any queue."""
+class _Job:
+    """One helper's part in a loop.  It may come too late: then it finds nothing left to do.
 
-    def __init__(self):
-        super().__init__(name="minigan-worker", daemon=True)
-        self.go, self.done = threading.Lock(), threading.Lock()
-        self.go.acquire()
-        self.done.acquire()
-        self.job: Callable[[], None] | None = None
-        self.start()
+    The lock is held while the part is done, so that closing the job waits for its end.  Every
+    loop has jobs of its own: an interrupt at any moment leaves nothing behind for the next.
+    """
 
-    def run(self) -> None:
-        while True:
-            self.go.acquire()
-            self.job()
-            self.job = None
-            self.done.release()
+    def __init__(self, work: Callable[[], None]):
+        self.lock = threading.Lock()
+        # A copy of this context: np.errstate goes along.
+        self.work = partial(contextvars.copy_context().run, work)
+
+    def help(self) -> None:
+        with self.lock:
+            if self.work is not None:
+                self.work()
+
+    def close(self) -> None:
+        with self.lock:
+            self.work = None  # and with it all that the task holds
+
+
+def _serve(jobs: SimpleQueue) -> None:
+    while True:
+        jobs.get().help()
 
 
 class _Team:
     """The workers, made when first needed."""
 
     def __init__(self):
-        self.size: int | None = None  # read from the environment when first asked for
+        self.size = _wished()
         self.start_afresh()
 
     def start_afresh(self) -> None:
         """No workers yet (also in a forked process, where threads do not live on)."""
-        self.workers: list[_Worker] = []
+        self.workers: list[threading.Thread] = []
+        self.jobs: SimpleQueue[_Job] = SimpleQueue()
         self.free = threading.Lock()
 
     def share(self, task: Callable[[int], Any], count: int) -> None:
@@ -116,25 +127,26 @@ class _Team:
                 errors.append(error)
 
         while len(self.workers) < self.size - 1:
-            self.workers.append(_Worker())
-        helpers = self.workers[: min(self.size, count) - 1]
-        with one_blas_thread:
-            for worker in helpers:  # each in a copy of this context: np.errstate goes along
-                context = contextvars.copy_context()
-                worker.job = lambda run=context.run: run(work)
-                worker.go.release()
+            options = {"target": _serve, "args": (self.jobs,), "daemon": True}
+            self.workers.append(threading.Thread(name="minigan-worker", **options))
+            self.workers[-1].start()
+        jobs = [_Job(work) for _ in range(min(self.size, count) - 1)]
+        try:
+            for job in jobs:
+                self.jobs.put(job)
             work()
-            for worker in helpers:
-                _wait(worker.done, errors)
+        finally:
+            _close(jobs, errors)
         if errors:
             raise errors[0]
 
 
-def _wait(lock: threading.Lock, errors: list[BaseException]) -> None:
-    """Wait for a worker, whatever happens: it writes into arrays of ours."""
+def _close(jobs: list[_Job], errors: list[BaseException]) -> None:
+    """Wait for the helpers, whatever happens: they write into arrays of ours."""
     while True:
         try:
-            lock.acquire()
+            for job in jobs:
+                job.close()
             return
         except KeyboardInterrupt as error:
             errors.append(error)
@@ -146,6 +158,10 @@ class _OneBlasThread:
     def __init__(self):
         self.libraries: list[Any] | None = None
         self.before: list[int] = []
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """Nobody is inside, and nobody holds the lock (also in a forked process)."""
         self.depth = 0
         self.lock = threading.Lock()
 
@@ -202,3 +218,4 @@ _scratch = _Scratch()
 _team = _Team()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_team.start_afresh)
+    os.register_at_fork(after_in_child=one_blas_thread.start_afresh)

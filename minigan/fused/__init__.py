@@ -18,7 +18,7 @@ from . import blocked, channels, plain
 
 
 def _blocked(x: Array) -> bool:
-    return type(x) is np.ndarray and x.size >= blocked.LEAST and x.dtype.kind == "f"
+    return type(x) is np.ndarray and x.size >= blocked.LEAST and x.dtype.char in "fd"
 
 
 def leaky_relu(x: Array, slope: float) -> Array:

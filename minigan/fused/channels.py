@@ -22,6 +22,7 @@ from ..cpu.threads import parallel, scratch
 from .blocked import BLOCK, rectify, serially, through
 
 SHARED = 1 << 21  # numbers from which blocks are shared among threads
+TALL = 64  # rows of a block from which its mean is corrected for rounding
 ROW = 2048  # the least length of an inner loop over channels
 
 
@@ -106,7 +107,7 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
         return None
     values, (out, result) = matrix.view(x), matrix.empty(x)
     means = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
-    squares = np.empty_like(means)
+    rests, squares = np.zeros_like(means), np.empty_like(means)
 
     def statistics(i: int, rows: slice) -> None:
         block = values[rows]
@@ -114,6 +115,8 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
         means[i] /= len(block)
         centred = scratch("centred", block.shape, x.dtype)
         np.subtract(block, means[i], out=centred)
+        if len(block) > TALL:
+            np.add.reduce(centred, axis=0, out=rests[i])
         np.multiply(centred, centred, out=centred)
         np.add.reduce(centred, axis=0, out=squares[i])
 
@@ -121,9 +124,11 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
     height = np.full((matrix.blocks, 1, 1), float(matrix.rows))
     height[-1] = matrix.shape[0] - matrix.rows * (matrix.blocks - 1)
     count = x.size // matrix.channels
-    means = means.reshape(matrix.blocks, matrix.k, matrix.channels).astype(np.float64)
+    shape = matrix.blocks, matrix.k, matrix.channels
+    rests = rests.reshape(shape).astype(np.float64)
+    means = means.reshape(shape) + rests / height
     mean = (means * height).sum(axis=(0, 1)) / count
-    between = (np.square(means - mean) * height).sum(axis=(0, 1))
+    between = (np.square(means - mean) * height - np.square(rests) / height).sum(axis=(0, 1))
     var = (matrix.summed(squares) + between) / count
     mean, var = _per_channel(mean, x), _per_channel(var, x)
     scale = matrix.tiled((var + x.dtype.type(eps)) ** -0.5 * w, x.dtype)

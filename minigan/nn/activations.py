@@ -128,6 +128,40 @@ class Hardtanh(Elementwise):
         return text + (", inplace=True" if self.inplace else "")
 
 
+class ReLU6(Hardtanh):
+    """x limited to [0, 6]."""
+
+    def __init__(self, inplace: bool = False):
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class SELU(Elementwise):
+    """1.0507·(x where positive, else 1.6733·(e^x - 1))."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.selu(x)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class GLU(Module):
+    """The first half of dimension ``dim``, times the sigmoid of the second."""
+
+    def __init__(self, dim: int = -1):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.glu(x, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
 class Softsign(Module):
     """x/(1 + |x|)."""
 
@@ -170,3 +204,13 @@ class LogSoftmax(Softmax):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.log_softmax(x, self.dim)
+
+
+class Softmax2d(Softmax):
+    """Softmax over the channels of every pixel of (N, C, H, W) or (C, H, W)."""
+
+    def __init__(self) -> None:
+        super().__init__(-3)
+
+    def extra_repr(self) -> str:
+        return ""

@@ -32,10 +32,17 @@ class _Conv(Module):
         dilation: int | tuple[int, int],
         groups: int,
         bias: bool,
+        padding_mode: str,
         device: Any,
         dtype: Any,
     ):
         super().__init__()
+        modes = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate", "circular")
+        if padding_mode not in modes:
+            raise ValueError(
+                f"{type(self).__name__}: padding_mode must be one of {modes}, got {padding_mode!r}"
+            )
+        self.padding_mode = padding_mode
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"{type(self).__name__}: groups ({groups}) must divide in_channels "
@@ -64,6 +71,21 @@ class _Conv(Module):
             self.bias = Parameter(empty(out_channels, **where))
             init.default_(self.bias, inputs)
 
+    def _padded(self, x: Tensor) -> tuple[Tensor, Any]:
+        """x with its border, where that is no border of zeros, and the padding still to do."""
+        if self.padding_mode == "zeros" or self.padding == "valid":
+            return x, self.padding
+        sides: list[int] = []  # for ``pad``: before and after of the last direction, and so on up
+        for d in reversed(range(self.rank)):
+            if self.padding == "same":
+                total = self.dilation[d] * (self.kernel_size[d] - 1)
+                sides += [total // 2, total - total // 2]
+            elif len(self.padding) == self.rank:
+                sides += [self.padding[d]] * 2
+            else:
+                sides += self.padding[2 * d : 2 * d + 2]
+        return F.pad(x, sides, self.padding_mode), 0
+
     def extra_repr(self) -> str:
         text = (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
@@ -77,7 +99,9 @@ class _Conv(Module):
         ):
             if getattr(self, name, usual) != usual:
                 text += f", {name}={getattr(self, name)}"
-        return text if self.bias is not None else text + ", bias=False"
+        text += "" if self.bias is not None else ", bias=False"
+        zeros = self.padding_mode == "zeros"
+        return text if zeros else f"{text}, padding_mode={self.padding_mode}"
 
 
 class Conv2d(_Conv):
@@ -88,6 +112,7 @@ class Conv2d(_Conv):
 
     Args:
         padding: an int, a pair, (top, bottom, left, right), "same" or "valid".
+        padding_mode: what the border holds: "zeros", "reflect", "replicate" or "circular".
 
     The rest as :func:`minigan.nn.functional.conv2d`.
 
@@ -106,6 +131,7 @@ class Conv2d(_Conv):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         device: Any = None,
         dtype: Any = None,
     ):
@@ -118,14 +144,14 @@ class Conv2d(_Conv):
             dilation,
             groups,
             bias,
+            padding_mode,
             device,
             dtype,
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        x, padding = self._padded(x)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class ConvTranspose2d(_Conv):
@@ -154,6 +180,7 @@ class ConvTranspose2d(_Conv):
         groups: int = 1,
         bias: bool = True,
         dilation: int | tuple[int, int] = 1,
+        padding_mode: str = "zeros",
         device: Any = None,
         dtype: Any = None,
     ):
@@ -166,6 +193,7 @@ class ConvTranspose2d(_Conv):
             dilation,
             groups,
             bias,
+            padding_mode,
             device,
             dtype,
         )
@@ -191,9 +219,8 @@ class Conv1d(Conv2d):
     rank = 1
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv1d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        x, padding = self._padded(x)
+        return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class ConvTranspose1d(ConvTranspose2d):

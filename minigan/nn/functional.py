@@ -21,7 +21,18 @@ from ..losses import (
 )
 from ..ops._common import as_float, as_tensor, numpy_names, operands
 from ..ops.accumulate import norm
-from ..ops.activations import elu, gelu, hardtanh, logsigmoid, prelu, silu, softsign
+from ..ops.activations import (
+    elu,
+    gelu,
+    glu,
+    hardtanh,
+    logsigmoid,
+    prelu,
+    relu6,
+    selu,
+    silu,
+    softsign,
+)
 from ..ops.conv import conv2d, conv_transpose2d
 from ..ops.conv1d import conv1d, conv_transpose1d
 from ..ops.kinks import clamp, leaky_relu, relu, where
@@ -233,6 +244,7 @@ __all__ = [
     "embedding",
     "fold",
     "gelu",
+    "glu",
     "group_norm",
     "hardtanh",
     "hinge_embedding_loss",
@@ -255,6 +267,8 @@ __all__ = [
     "pixel_unshuffle",
     "prelu",
     "relu",
+    "relu6",
+    "selu",
     "sigmoid",
     "silu",
     "smooth_l1_loss",

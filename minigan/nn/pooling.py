@@ -1,4 +1,4 @@
-"""Pooling, borders and rearrangements of images as layers."""
+"""Pooling and rearrangements of images as layers."""
 
 from __future__ import annotations
 
@@ -88,36 +88,6 @@ class AdaptiveAvgPool2d(Module):
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
-
-
-class _Pad(Module):
-    mode = "constant"
-
-    def __init__(self, padding: int | tuple[int, int, int, int]):
-        super().__init__()
-        self.padding = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, self.padding, self.mode)
-
-    def extra_repr(self) -> str:
-        return str(self.padding)
-
-
-class ZeroPad2d(_Pad):
-    """A border of zeros: an int, or (left, right, top, bottom)."""
-
-
-class ReflectionPad2d(_Pad):
-    """A border that mirrors the image: an int, or (left, right, top, bottom)."""
-
-    mode = "reflect"
-
-
-class ReplicationPad2d(_Pad):
-    """A border that repeats the edge: an int, or (left, right, top, bottom)."""
-
-    mode = "replicate"
 
 
 class PixelShuffle(Module):

@@ -8,11 +8,12 @@ import numpy as np
 
 from .. import array as arrays
 from .._tensor import Tensor
-from ..autograd import is_grad_enabled
 from . import (
     accumulate,
     arithmetic,
     arrange,
+    bits,
+    blends,
     compare,
     conv,
     copies,
@@ -23,45 +24,33 @@ from . import (
     indexing,
     inplace,
     kinks,
+    legacy,
     linalg,
     norm,
+    operators,
     pick,
     powers,
+    quotients,
     reduction,
+    sampling,
+    scatter,
     shape,
     smooth,
     softmax,
+    sorting,
     steps,
 )
 from ._common import cast
 from .copies import clone
 
 
-def _reflected(operation):
-    return lambda self, other: operation(other, self)
+def _of_matrix(self: Tensor) -> Tensor:
+    """The last two dimensions swapped."""
+    return shape.transpose(self, -2, -1)
 
 
-def _or_not_implemented(comparison):
-    """== and != with something that is no number are answered by identity, as everywhere."""
-
-    def compare(self, other):
-        if isinstance(other, (Tensor, np.ndarray, np.generic, int, float, complex)):
-            return comparison(self, other)
-        return NotImplemented
-
-    return compare
-
-
-def _augmented(operation, in_place):
-    """``a += b``: recorded as a new tensor where gradients are wanted, else a change in place."""
-
-    def change(self, other):
-        wanted = self.requires_grad or (isinstance(other, Tensor) and other.requires_grad)
-        if wanted and is_grad_enabled() and not (self.is_leaf and self.requires_grad):
-            return operation(self, other)
-        return in_place(self, other)
-
-    return change
+def _all_reversed(self: Tensor) -> Tensor:
+    return shape.permute(self, tuple(range(self.ndim))[::-1])
 
 
 def _reshape_as_view(self: Tensor, *sizes: Any) -> Tensor:
@@ -73,7 +62,11 @@ _methods = {
     "add": arithmetic.add,
     "sub": arithmetic.sub,
     "mul": arithmetic.mul,
-    "div": arithmetic.div,
+    "div": quotients.div,
+    "divide": quotients.div,
+    "remainder": quotients.remainder,
+    "fmod": quotients.fmod,
+    "floor_divide": quotients.floor_divide,
     "pow": powers.pow,
     "neg": arithmetic.neg,
     "square": arithmetic.square,
@@ -83,33 +76,18 @@ _methods = {
     "addmm": einsum.addmm,
     "outer": einsum.outer,
     "dot": einsum.dot,
-    "__add__": lambda a, b: arithmetic.add(a, b),
-    "__radd__": _reflected(arithmetic.add),
-    "__sub__": lambda a, b: arithmetic.sub(a, b),
-    "__rsub__": _reflected(arithmetic.sub),
-    "__mul__": lambda a, b: arithmetic.mul(a, b),
-    "__rmul__": _reflected(arithmetic.mul),
-    "__truediv__": lambda a, b: arithmetic.div(a, b),
-    "__rtruediv__": _reflected(arithmetic.div),
-    "__pow__": lambda a, b: powers.pow(a, b),
-    "__rpow__": _reflected(powers.pow),
-    "__matmul__": linalg.matmul,
-    "__rmatmul__": _reflected(linalg.matmul),
-    "__iadd__": _augmented(arithmetic.add, inplace.add_),
-    "__isub__": _augmented(arithmetic.sub, inplace.sub_),
-    "__imul__": _augmented(arithmetic.mul, inplace.mul_),
-    "__itruediv__": _augmented(arithmetic.div, inplace.div_),
-    "__neg__": arithmetic.neg,
-    "__pos__": lambda a: a,
-    "__abs__": kinks.abs,
     # comparisons
-    "__eq__": _or_not_implemented(compare.eq),
-    "__ne__": _or_not_implemented(compare.ne),
-    "__lt__": compare.lt,
-    "__le__": compare.le,
-    "__gt__": compare.gt,
-    "__ge__": compare.ge,
-    "__invert__": compare.bitwise_not,
+    "isclose": compare.isclose,
+    "equal": compare.equal,
+    # logic
+    "logical_and": bits.logical_and,
+    "logical_or": bits.logical_or,
+    "logical_xor": bits.logical_xor,
+    "logical_not": bits.logical_not,
+    "bitwise_and": bits.bitwise_and,
+    "bitwise_or": bits.bitwise_or,
+    "bitwise_xor": bits.bitwise_xor,
+    "bitwise_not": bits.bitwise_not,
     # functions
     "abs": kinks.abs,
     "maximum": extremes.maximum,
@@ -125,12 +103,22 @@ _methods = {
     "reciprocal": smooth.reciprocal,
     "exp": powers.exp,
     "log": powers.log,
+    "log2": powers.log2,
+    "log10": powers.log10,
     "sqrt": powers.sqrt,
     "tanh": smooth.tanh,
     "sigmoid": smooth.sigmoid,
     "relu": kinks.relu,
     "clamp": kinks.clamp,
+    "clamp_min": lambda a, min: kinks.clamp(a, min=min),
+    "clamp_max": lambda a, max: kinks.clamp(a, max=max),
     "sign": kinks.sign,
+    "eq": compare.eq,
+    "ne": compare.ne,
+    "lt": compare.lt,
+    "le": compare.le,
+    "gt": compare.gt,
+    "ge": compare.ge,
     "isnan": compare.isnan,
     "isinf": compare.isinf,
     "allclose": compare.allclose,
@@ -165,7 +153,14 @@ _methods = {
     "permute": shape.permute,
     "transpose": shape.transpose,
     "t": shape.t,
-    "T": property(shape.t),
+    "T": property(_all_reversed),
+    "mT": property(_of_matrix),
+    "movedim": shape.movedim,
+    "swapaxes": shape.transpose,
+    "swapdims": shape.transpose,
+    "select": shape.select,
+    "reshape_as": lambda a, b: shape.reshape(a, b.shape),
+    "repeat_interleave": arrange.repeat_interleave,
     "flatten": shape.flatten,
     "unflatten": shape.unflatten,
     "squeeze": shape.squeeze,
@@ -189,11 +184,38 @@ _methods = {
     "gather": pick.gather,
     "take_along_dim": pick.take_along_dim,
     "masked_fill": pick.masked_fill,
-    "__getitem__": indexing.getitem,
+    "masked_select": sorting.masked_select,
+    "scatter": scatter.scatter,
+    "scatter_add": scatter.scatter_add,
+    "sort": sorting.sort,
+    "argsort": sorting.argsort,
+    "topk": sorting.topk,
+    "nonzero": sorting.nonzero,
+    "count_nonzero": sorting.count_nonzero,
+    # what it is, in PyTorch's other words
+    "nelement": Tensor.numel,
+    "ndimension": Tensor.dim,
+    "is_cuda": property(lambda a: a.device.type == "cuda"),
+    "element_size": lambda a: a.array.itemsize,
+    "stride": copies.stride,
+    "is_contiguous": lambda a: bool(a.array.flags.c_contiguous),
     # copies and conversions
     "clone": copies.clone,
     "to": copies.to,
     "contiguous": copies.contiguous,
+    "type": legacy.as_type,
+    "new_zeros": legacy.new_zeros,
+    "new_ones": legacy.new_ones,
+    "new_empty": legacy.new_empty,
+    "new_full": legacy.new_full,
+    "new_tensor": legacy.new_tensor,
+    "byte": lambda a: cast(a, arrays.uint8),
+    "short": lambda a: cast(a, np.dtype("int16")),
+    "multinomial": sampling.multinomial,
+    "bernoulli": sampling.bernoulli,
+    "lerp": blends.lerp,
+    "addcmul": blends.addcmul,
+    "addcdiv": blends.addcdiv,
     "type_as": lambda a, b: cast(a, b.dtype),
     "int": lambda a: cast(a, arrays.int32),
     "bool": lambda a: cast(a, arrays.bool_),
@@ -202,9 +224,10 @@ _methods = {
     "double": lambda a: cast(a, arrays.float64),
     "long": lambda a: cast(a, arrays.int64),
     "cpu": lambda a: copies.to(a, device="cpu"),
-    "cuda": lambda a, device="cuda": copies.to(a, device=device),
+    "cuda": lambda a, device=None, non_blocking=False: copies.to(
+        a, "cuda" if device is None else device
+    ),
     # in place
-    "__setitem__": indexing.setitem,
     "fill_": fills.fill_,
     "zero_": fills.zero_,
     "normal_": fills.normal_,
@@ -218,6 +241,13 @@ _methods = {
     "div_": inplace.div_,
     "clamp_": inplace.clamp_,
     "clip_": inplace.clamp_,
+    "remainder_": inplace.remainder_,
+    "floor_divide_": inplace.floor_divide_,
+    "bitwise_and_": inplace.bitwise_and_,
+    "bitwise_or_": inplace.bitwise_or_,
+    "bitwise_xor_": inplace.bitwise_xor_,
+    "scatter_": inplace.scatter_,
+    "scatter_add_": inplace.scatter_add_,
     "abs_": inplace.abs_,
     "neg_": inplace.neg_,
     "square_": inplace.square_,
@@ -239,7 +269,7 @@ _methods = {
     "addcmul_": inplace.addcmul_,
     "addcdiv_": inplace.addcdiv_,
 }
-for _name, _method in _methods.items():
+for _name, _method in (_methods | operators.OPERATORS).items():
     setattr(Tensor, _name, _method)
 
 __all__ = [

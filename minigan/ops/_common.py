@@ -152,6 +152,21 @@ def numpy_names(function: Callable) -> Callable:
     return accepting
 
 
+def by_keyword(keyword: str) -> Callable[[Callable], Callable]:
+    """The ints after the tensor may also be given as one sequence, by position or ``keyword``."""
+
+    def accept(function: Callable) -> Callable:
+        @wraps(function)
+        def accepting(input: Tensor, *values: Any, **named: Any) -> Tensor:
+            if keyword in named and not values:
+                values = (named.pop(keyword),)
+            return function(input, *values, **named)
+
+        return accepting
+
+    return accept
+
+
 def normalise_dim(name: str, dim: int, ndim: int) -> int:
     """``dim`` counted from 0; PyTorch's TypeError for no integer, its IndexError beyond ndim."""
     try:

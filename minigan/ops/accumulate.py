@@ -156,7 +156,7 @@ def std(
 @numpy_names
 def norm(
     input: Tensor,
-    p: float | str = "fro",
+    p: float | str | None = "fro",
     dim: Any = None,
     keepdim: bool = False,
     *,
@@ -164,7 +164,8 @@ def norm(
 ) -> Tensor:
     """(Σ |x|^p)^(1/p) over ``dim`` (default: all).
 
-    p of inf and -inf: the largest and smallest |x|; 0: how many are not 0; "fro": as 2.  The
+    p of inf and -inf: the largest and smallest |x|; 0: how many are not 0; "fro" and None:
+    as 2.  The
     gradient of a norm of 0 is 0, and so is that with respect to an x of 0.
 
     Raises:
@@ -177,7 +178,7 @@ def norm(
     x = as_tensor("norm", input)
     x = _float("norm", x if dtype is None else cast(x, dtype))
     dims = normalise_dims("norm", dim, x.ndim)
-    if p in ("fro", 2):
+    if p is None or p in ("fro", 2):
         return Root()(total_of(x * x, dims, keepdim=keepdim))
     if not isinstance(p, Real):
         raise RuntimeError(f'norm: p must be a number or "fro", got {p!r}')

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import pi, sqrt
 
 from .._tensor import Tensor
-from ._common import as_float, as_tensor
+from ._common import as_float, as_tensor, normalise_dim, numpy_names
 from .kinks import abs, clamp, where
+from .shape import narrow
 from .smooth import Softplus, erf, expm1, sigmoid, tanh
 
 
@@ -73,6 +74,41 @@ def hardtanh(
     if x.dtype.kind == "b" or (x.dtype.kind == "u" and min_val < 0):
         raise RuntimeError(f"hardtanh: {x.dtype} cannot hold the limits {min_val} and {max_val}")
     return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(x, 0), 6); ``inplace`` has no effect on the result."""
+    return hardtanh(input, 0.0, 6.0)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """λ·(x where positive, else α·(e^x - 1)), λ and α such that N(0, 1) stays so.
+
+    Source: Klambauer et al. 2017, arXiv 1706.02515.
+    """
+    scale, alpha = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+    return elu(input, alpha) * scale
+
+
+@numpy_names
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a·sigmoid(b) where a and b are the halves of dimension ``dim``.
+
+    Source: Dauphin et al. 2016, arXiv 1612.08083.
+
+    Raises:
+        RuntimeError: the length of ``dim`` is odd.
+
+    >>> import minigan
+    >>> glu(minigan.tensor([4.0, 0.0]))
+    tensor([2.], dtype=float32)
+    """
+    x = as_float("glu", input)
+    length = x.shape[normalise_dim("glu", dim, x.ndim)] if x.ndim else 1
+    if length % 2:
+        raise RuntimeError(f"glu: expected an even length of dimension {dim}, got {length}")
+    half = length // 2
+    return narrow(x, dim, 0, half) * sigmoid(narrow(x, dim, half, half))
 
 
 def softsign(input: Tensor) -> Tensor:

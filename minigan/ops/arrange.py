@@ -8,9 +8,10 @@ from typing import Any
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
-from ._common import as_tensor, normalise_dim, normalise_dims, numpy_names, size_from
+from ._common import as_tensor, by_keyword, normalise_dim, normalise_dims, numpy_names, size_from
 from .kinks import where
 from .pick import gather, index_select, masked_fill, one_hot, take_along_dim
+from .repeats import repeat, repeat_interleave, tile
 from .shape import expand, narrow, reshape
 
 
@@ -42,24 +43,6 @@ class Roll(Function):
 
     def vjp(self, needs, g, y, x):
         return (Roll(tuple(-s for s in self.shifts), self.dims)(g),)
-
-
-class Repeat(Function):
-    """y = x copied sizes[d] times along every dimension; the gradient sums over the copies."""
-
-    reads = ((),)
-
-    def __init__(self, sizes: tuple[int, ...]):
-        self.sizes = sizes
-
-    def forward(self, x):
-        return array_module(x).tile(x, self.sizes)
-
-    def vjp(self, needs, g, y, x):
-        lengths = (1,) * (len(self.sizes) - x.ndim) + x.shape
-        apart = g.reshape([n for pair in zip(self.sizes, lengths, strict=True) for n in pair])
-        copies = tuple(range(0, apart.ndim, 2))
-        return ((apart.sum(copies) if copies else apart).reshape(x.shape),)
 
 
 class Diagonal(Function):
@@ -111,6 +94,7 @@ def _integers(name: str, option: str, value: Any) -> tuple[int, ...]:
         raise TypeError(f"{name}: {option} expects an int or ints, got {value!r}") from None
 
 
+@by_keyword("dims")
 def flip(input: Tensor, *dims: Any) -> Tensor:
     """A copy of ``input`` read backwards along ``dims`` (none: as it is).
 
@@ -179,30 +163,6 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
         raise IndexError("unbind: expected at least 1 dimension, got a 0-d tensor")
     d = normalise_dim("unbind", dim, x.ndim)
     return tuple(x[(slice(None),) * d + (i, Ellipsis)] for i in range(x.shape[d]))
-
-
-def repeat(input: Tensor, *sizes: Any) -> Tensor:
-    """``input`` copied ``sizes[d]`` times along every dimension, new ones first.
-
-    >>> import minigan
-    >>> repeat(minigan.tensor([1, 2]), 2, 2)
-    tensor([[1, 2, 1, 2],
-            [1, 2, 1, 2]])
-    """
-    x = as_tensor("repeat", input)
-    sizes = size_from("repeat", sizes)
-    if len(sizes) < x.ndim or any(n < 0 for n in sizes):
-        raise RuntimeError(
-            f"repeat: expected at least {x.ndim} non-negative counts for input of shape {x.shape}, "
-            f"got {sizes}"
-        )
-    return Repeat(sizes)(x)
-
-
-def tile(input: Tensor, *dims: Any) -> Tensor:
-    """As ``repeat``; missing counts are 1 for the first dimensions."""
-    x, dims = as_tensor("tile", input), size_from("tile", dims)
-    return repeat(x, (1,) * (x.ndim - len(dims)) + dims)
 
 
 def broadcast_to(input: Tensor, size: Any) -> Tensor:
@@ -289,6 +249,7 @@ __all__ = [
     "meshgrid",
     "one_hot",
     "repeat",
+    "repeat_interleave",
     "roll",
     "split",
     "take_along_dim",

@@ -40,40 +40,44 @@ gt = _comparison("gt", ">")
 ge = _comparison("ge", ">=")
 
 
-def logical_not(input: Tensor) -> Tensor:
-    """True where ``input`` is zero or False."""
-    return Tensor(array_module(input.array).asarray(input.array == 0))
+def _question(name: str, meaning: str):
+    def ask(input: Tensor) -> Tensor:
+        x = as_tensor(name, input)
+        xp = array_module(x.array)
+        return Tensor(xp.asarray(getattr(xp, name)(x.array)))
+
+    ask.__name__ = ask.__qualname__ = name
+    ask.__doc__ = f"True where ``input`` is {meaning}."
+    return ask
 
 
-def bitwise_not(input: Tensor) -> Tensor:
-    """Every bit turned over: the opposite of a mask, -1 - input of an integer."""
-    x = as_tensor("bitwise_not", input)
-    if x.dtype.kind not in "biu":
-        raise TypeError(f"bitwise_not: expected a bool or integer tensor, got {x.dtype}")
-    return Tensor(array_module(x.array).asarray(~x.array))
+isfinite = _question("isfinite", "neither infinite nor NaN")
+isinf = _question("isinf", "inf or -inf")
+isnan = _question("isnan", "NaN")
 
 
-def isfinite(input: Tensor) -> Tensor:
-    """True where ``input`` is neither infinite nor NaN."""
-    return Tensor(
-        array_module(input.array).asarray(array_module(input.array).isfinite(input.array))
-    )
-
-
-def isinf(input: Tensor) -> Tensor:
-    """True where ``input`` is inf or -inf."""
-    xp = array_module(input.array)
-    return Tensor(xp.asarray(xp.isinf(input.array)))
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
+    """Where |input - other| ≤ atol + rtol·|other|."""
+    a, b = as_tensor("isclose", input).array, as_tensor("isclose", other).array
+    xp = array_module(a)
+    return Tensor(xp.asarray(xp.isclose(a, b, rtol, atol, equal_nan=equal_nan)))
 
 
 def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Whether |input - other| ≤ atol + rtol·|other| everywhere."""
-    xp = array_module(input.array)
-    return bool(xp.allclose(input.array, other.array, rtol, atol, equal_nan=equal_nan))
+    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
 
 
-def isnan(input: Tensor) -> Tensor:
-    """True where ``input`` is NaN."""
-    return Tensor(array_module(input.array).asarray(array_module(input.array).isnan(input.array)))
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether shapes and all elements are the same.
+
+    >>> import minigan
+    >>> equal(minigan.ones(2), minigan.ones(2)), equal(minigan.ones(2), minigan.ones(3))
+    (True, False)
+    """
+    a, b = as_tensor("equal", input).array, as_tensor("equal", other).array
+    return a.shape == b.shape and bool((a == b).all())

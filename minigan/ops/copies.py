@@ -46,6 +46,12 @@ def contiguous(input: Tensor) -> Tensor:
     return input if input.array.flags.c_contiguous else Contiguous()(input)
 
 
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """How many elements apart neighbours along every dimension (or one) lie in memory."""
+    steps = tuple(n // self.array.itemsize for n in self.array.strides)
+    return steps if dim is None else steps[dim]
+
+
 class ToDevice(Function):
     """y = x on another device; the gradient comes back."""
 
@@ -62,15 +68,31 @@ class ToDevice(Function):
         return (ToDevice(self.before)(g),)
 
 
-def to(self: Tensor, *target: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """With another dtype and/or on another device; itself if nothing changes."""
+def to(
+    self: Tensor,
+    *target: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+) -> Tensor:
+    """With another dtype and/or on another device; itself if nothing changes, unless ``copy``.
+
+    ``non_blocking`` is of PyTorch's signature and has no effect.
+    """
+    before = self
     for value in target:
+        if isinstance(value, bool):  # non_blocking, by position
+            continue
         if isinstance(value, Tensor):
             dtype, device = value.dtype, value.device
+        elif isinstance(value, int):
+            device = f"cuda:{value}"
         elif isinstance(value, arrays.Device) or str(value).partition(":")[0] in ("cpu", "cuda"):
             device = value
         else:
             dtype = value
     if device is not None and arrays.Device(device) != self.device:
         self = ToDevice(arrays.Device(device))(self)
-    return self if dtype is None else cast(self, np.dtype(dtype))
+    self = self if dtype is None else cast(self, np.dtype(dtype))
+    return clone(self) if copy and self is before else self

@@ -12,21 +12,25 @@ import numpy as np
 from .. import array as arrays
 from .._tensor import Tensor
 from ..array import Device, Generator, default_generator, get_default_dtype, module_for
+from ._common import as_tensor as as_tensor_only
 from ._common import size_from
 
 
-def _shape(name: str, positional: tuple, size: Any) -> tuple[int, ...]:
+def shape_of(name: str, positional: tuple, size: Any) -> tuple[int, ...]:
     """The size given in one of its ways."""
-    if size is None:
-        return size_from(name, positional)
-    if positional:
-        raise TypeError(f"{name}: got size twice, as {positional} and as size={size!r}")
-    if not isinstance(size, (tuple, list)):
-        raise TypeError(f"{name}: expected a tuple of ints as size, got {size!r}")
-    return size_from(name, (size,))
+    if size is not None:
+        if positional:
+            raise TypeError(f"{name}: got size twice, as {positional} and as size={size!r}")
+        if not isinstance(size, (tuple, list)):
+            raise TypeError(f"{name}: expected a tuple of ints as size, got {size!r}")
+        positional = (size,)
+    shape = size_from(name, positional)
+    if min(shape, default=0) < 0:
+        raise RuntimeError(f"{name}: expected lengths of at least 0, got {shape}")
+    return shape
 
 
-def _finish(array: Any, requires_grad: bool) -> Tensor:
+def finish(array: Any, requires_grad: bool) -> Tensor:
     return Tensor(array).requires_grad_() if requires_grad else Tensor(array)
 
 
@@ -41,7 +45,7 @@ def full(
     fill_value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
     dtype = arrays.result_dtype(fill_value) if dtype is None else np.dtype(dtype)
     shape = size_from("full", (size,))
-    return _finish(module_for(device).full(shape, fill_value, dtype=dtype), requires_grad)
+    return finish(module_for(device).full(shape, fill_value, dtype=dtype), requires_grad)
 
 
 def zeros(
@@ -53,7 +57,7 @@ def zeros(
     ((2, 3), (2, 3), (2, 3))
     """
     dtype = get_default_dtype() if dtype is None else dtype
-    return full(_shape("zeros", sizes, size), 0, dtype, device, requires_grad)
+    return full(shape_of("zeros", sizes, size), 0, dtype, device, requires_grad)
 
 
 def ones(
@@ -61,7 +65,7 @@ def ones(
 ) -> Tensor:
     """A tensor of ones."""
     dtype = get_default_dtype() if dtype is None else dtype
-    return full(_shape("ones", sizes, size), 1, dtype, device, requires_grad)
+    return full(shape_of("ones", sizes, size), 1, dtype, device, requires_grad)
 
 
 def empty(
@@ -69,45 +73,93 @@ def empty(
 ) -> Tensor:
     """A tensor whose values are whatever the memory held."""
     dtype = get_default_dtype() if dtype is None else dtype
-    return _finish(module_for(device).empty(_shape("empty", sizes, size), dtype), requires_grad)
+    return finish(module_for(device).empty(shape_of("empty", sizes, size), dtype), requires_grad)
 
 
-def full_like(input: Tensor, fill_value: float, *, dtype: Any = None) -> Tensor:
-    """A tensor of ``input``'s shape, dtype and device holding ``fill_value``."""
-    module = arrays.array_module(input.array)
-    return Tensor(module.full_like(input.array, fill_value, dtype=dtype))
+def full_like(
+    input: Tensor, fill_value: float, *, dtype: Any = None, device=None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor holding ``fill_value``, of ``input``'s shape and (unless given) dtype and device."""
+    x = as_tensor_only("full_like", input)
+    array = arrays.array_module(x.array).full_like(x.array, fill_value, dtype=dtype)
+    return finish(array if device is None else arrays.to_device(array, device), requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None) -> Tensor:
-    """Zeros of ``input``'s shape, dtype and device."""
-    return full_like(input, 0, dtype=dtype)
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, device=None, requires_grad: bool = False
+) -> Tensor:
+    """Zeros of ``input``'s shape and (unless given) dtype and device."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None) -> Tensor:
-    """Ones of ``input``'s shape, dtype and device."""
-    return full_like(input, 1, dtype=dtype)
+def ones_like(
+    input: Tensor, *, dtype: Any = None, device=None, requires_grad: bool = False
+) -> Tensor:
+    """Ones of ``input``'s shape and (unless given) dtype and device."""
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(*bounds: float, dtype: Any = None, device: Device | str | None = None) -> Tensor:
-    """start, start + step, … below end: ``arange(end)`` or ``arange(start, end, step)``."""
-    if dtype is None and any(isinstance(b, float) for b in bounds):
+def empty_like(
+    input: Tensor, *, dtype: Any = None, device=None, requires_grad: bool = False
+) -> Tensor:
+    """Whatever the memory held, of ``input``'s shape and (unless given) dtype and device."""
+    x = as_tensor_only("empty_like", input)
+    return empty(
+        x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad
+    )
+
+
+def arange(
+    start: float = 0,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    device: Device | str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, … before end: ``arange(end)`` or ``arange(start, end, step)``.
+
+    Raises:
+        RuntimeError: a step of 0, or one that leads away from end.
+
+    >>> arange(3), arange(1, 2, 0.5)
+    (tensor([0, 1, 2]), tensor([1. , 1.5], dtype=float32))
+    """
+    if end is None:  # the only bound is the end
+        start, end = 0, start
+    if step == 0 or (end - start) * step < 0:
+        raise RuntimeError(f"arange: a step of {step} does not lead from {start} to {end}")
+    if dtype is None and any(isinstance(bound, float) for bound in (start, end, step)):
         dtype = get_default_dtype()
-    return Tensor(module_for(device).arange(*bounds, dtype=dtype))
+    return finish(module_for(device).arange(start, end, step, dtype=dtype), requires_grad)
 
 
 def linspace(
-    start: float, end: float, steps: int, *, dtype: Any = None, device: Device | str | None = None
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Device | str | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """``steps`` numbers from ``start`` to ``end``, both included, equally far apart."""
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
     dtype = get_default_dtype() if dtype is None else np.dtype(dtype)
-    return Tensor(module_for(device).linspace(start, end, steps).astype(dtype))
+    array = module_for(device).linspace(start, end, steps).astype(dtype)
+    return finish(array, requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device=None) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device=None, requires_grad: bool = False
+) -> Tensor:
     """The identity matrix of n rows (and m columns)."""
-    return Tensor(module_for(device).eye(n, m, dtype=dtype or get_default_dtype()))
+    if n < 0 or (m or 0) < 0:
+        raise RuntimeError(f"eye: expected lengths of at least 0, got {n} and {m}")
+    array = module_for(device).eye(n, m, dtype=dtype or get_default_dtype())
+    return finish(array, requires_grad)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -137,10 +189,12 @@ def _rng(generator: Generator | None, device: Device | str | None):
 
 def _draw(method: str, shape: tuple, generator, dtype, device, requires_grad) -> Tensor:
     dtype = np.dtype(dtype or get_default_dtype())
+    if dtype.kind != "f":
+        raise NotImplementedError(f"random numbers between whole ones need a float dtype: {dtype}")
     drawn = dtype if dtype in (arrays.float32, arrays.float64) else arrays.float32
     rng = _rng(generator, device)
     array = getattr(rng, method)(shape, dtype=drawn)
-    return _finish(array.astype(dtype, copy=False), requires_grad)
+    return finish(array.astype(dtype, copy=False), requires_grad)
 
 
 def randn(
@@ -152,7 +206,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Draws of the standard normal distribution."""
-    shape = _shape("randn", sizes, size)
+    shape = shape_of("randn", sizes, size)
     return _draw("standard_normal", shape, generator, dtype, device, requires_grad)
 
 
@@ -165,7 +219,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Draws of the uniform distribution on [0, 1)."""
-    shape = _shape("rand", sizes, size)
+    shape = shape_of("rand", sizes, size)
     return _draw("random", shape, generator, dtype, device, requires_grad)
 
 
@@ -197,24 +251,54 @@ def randint(
     return Tensor(module_for(device).asarray(draws, dtype=np.dtype(dtype or "int64")))
 
 
-def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
-    """A random permutation of 0 … n - 1."""
-    return Tensor(_rng(generator, None).permutation(n))
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+) -> Tensor:
+    """A random permutation of 0 … n - 1, int64 unless ``dtype`` says otherwise."""
+    array = _rng(generator, device).permutation(n)
+    return Tensor(array if dtype is None else array.astype(dtype))
 
 
-def randn_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """Standard normal draws of ``input``'s shape, dtype and device."""
-    return randn(input.shape, generator=generator, dtype=input.dtype, device=input.device)
+def _like(name: str, input: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
+    x = as_tensor_only(name, input)
+    return {"dtype": dtype or x.dtype, "device": device or x.device}
 
 
-def rand_like(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """Uniform draws on [0, 1) of ``input``'s shape, dtype and device."""
-    return rand(input.shape, generator=generator, dtype=input.dtype, device=input.device)
+def randn_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Standard normal draws of ``input``'s shape and (unless given) dtype and device."""
+    like = _like("randn_like", input, dtype, device)
+    return randn(input.shape, generator=generator, requires_grad=requires_grad, **like)
+
+
+def rand_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Uniform draws on [0, 1) of ``input``'s shape and (unless given) dtype and device."""
+    like = _like("rand_like", input, dtype, device)
+    return rand(input.shape, generator=generator, requires_grad=requires_grad, **like)
 
 
 def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, generator: Generator | None = None
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
 ) -> Tensor:
-    """Whole numbers low … high - 1 (or 0 … low - 1) of ``input``'s shape, dtype and device."""
-    draws = randint(low, high, input.shape, generator=generator, device=input.device)
-    return Tensor(draws.array.astype(input.dtype))
+    """Whole numbers low … high - 1 (or 0 … low - 1), of ``input``'s shape, dtype and device."""
+    like = _like("randint_like", input, dtype, device)
+    return randint(low, high, input.shape, generator=generator, **like)

@@ -167,7 +167,9 @@ class Extreme(NamedTuple):
 
 
 @numpy_names
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor | Extreme:
+def max(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Tensor | Extreme:
     """The largest element of all; with ``dim`` (values, indices); with a Tensor, ``maximum``.
 
     >>> import minigan
@@ -175,17 +177,23 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor | Extre
     tensor([1, 0])
     """
     if isinstance(dim, Tensor):
-        return maximum(input, dim)
+        other = dim
+    if other is not None:
+        return maximum(input, other)
     if dim is None:
         return _over("max", Amax, input, None, keepdim)
     return _along("max", argmax, input, dim, keepdim)
 
 
 @numpy_names
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor | Extreme:
+def min(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Tensor | Extreme:
     """The smallest element of all; with ``dim`` (values, indices); with a Tensor, ``minimum``."""
     if isinstance(dim, Tensor):
-        return minimum(input, dim)
+        other = dim
+    if other is not None:
+        return minimum(input, other)
     if dim is None:
         return _over("min", Amin, input, None, keepdim)
     return _along("min", argmin, input, dim, keepdim)

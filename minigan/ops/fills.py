@@ -8,11 +8,16 @@ import numpy as np
 
 from .._tensor import Tensor
 from ..array import Generator, default_generator
+from ..autograd import is_grad_enabled
 from ._common import begin_change, values_for
+from .indexing import setitem
 
 
 def fill_(self: Tensor, value: float) -> Tensor:
     """Set every element to ``value``."""
+    if self.requires_grad and not self.is_leaf and is_grad_enabled():
+        setitem(self, ..., value)
+        return self
     begin_change("fill_", self)
     self.array.fill(value)
     return self

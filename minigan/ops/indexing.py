@@ -109,8 +109,28 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     >>> x
     tensor([9, 2, 3])
     """
-    x = as_tensor("getitem", input)
-    return GetItem(_own("getitem", index))(x)
+    x, index = as_tensor("getitem", input), _own("getitem", index)
+    if isinstance(index, tuple) and any(type(i) is int for i in index) and not _is_basic(index):
+        first, index = _ints_first(index)
+        x = GetItem(first)(x)
+    return GetItem(index)(x)
+
+
+def _ints_first(index: tuple) -> tuple[tuple, tuple]:
+    """The index in two steps: ints, then all else.
+
+    NumPy would take the ints beside masks and index arrays for arrays too, and move dimensions.
+    """
+    first: list[Any] = []
+    for i in index:
+        if i is Ellipsis or type(i) is int:
+            first.append(i)
+        elif i is not None and not isinstance(i, bool):
+            mask = isinstance(i, np.ndarray) and i.dtype.kind == "b"
+            first += [slice(None)] * (i.ndim if mask else 1)
+    if not any(i is Ellipsis for i in first):
+        first.append(Ellipsis)
+    return tuple(first), tuple(i for i in index if type(i) is not int)
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
@@ -171,20 +191,29 @@ def _fitting(x: Tensor, index: Any, value: Any) -> Any:
 
 def _record(x: Tensor, index: Any, value: Any) -> None:
     """Change x's memory, and let x stand for the result."""
-    if _is_shared(x, index, value):
-        raise RuntimeError(
-            "setitem: a tensor that shares its memory with another one (a view and its base, "
-            "detach(), numpy(), a result that a gradient needs) cannot be assigned to while "
-            "operations are recorded; clone() it first"
-        )
+    refuse_shared("setitem", x, index, value)
     begin_change("setitem", x, recorded=True)
-    node = SetItem(index)(x, value).node
+    stand_for(x, SetItem(index)(x, value).node)
+
+
+def stand_for(x: Tensor, node: Any) -> None:
+    """Give x another place in the graph, after a change that is recorded."""
     retains = x.retains_grad
     if retains:  # it is the tensor's gradient that was asked for, whatever it stands for
         x.node.hooks.retains = False
     x.node = node
     if retains:
         x.retain_grad()
+
+
+def refuse_shared(name: str, x: Tensor, index: Any = ..., value: Any = None) -> None:
+    """An error where a recorded change would leave another tensor's history wrong."""
+    if _is_shared(x, index, value):
+        raise RuntimeError(
+            f"{name}: a tensor that shares its memory with another one (a view and its base, "
+            "detach(), numpy(), a result that a gradient needs) cannot be assigned to while "
+            "operations are recorded; clone() it first"
+        )
 
 
 def _is_shared(x: Tensor, index: Any, value: Any) -> bool:
@@ -221,7 +250,11 @@ def _own(name: str, index: Any) -> Any:
 
 def _own_entry(entry: Any) -> Any:
     if isinstance(entry, Tensor):
+        if not entry.ndim and entry.dtype.kind in "iu":
+            return entry.item()
         return entry.array.copy()
+    if isinstance(entry, np.integer):
+        return int(entry)
     if isinstance(entry, np.ndarray):
         return entry.copy()
     if isinstance(entry, list):

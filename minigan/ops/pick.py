@@ -14,7 +14,7 @@ from .kinks import Where, where
 from .shape import expand, reshape
 
 
-def _indices(name: str, index: Any, length: int | None = None, error: type = RuntimeError):
+def check_indices(name: str, index: Any, length: int | None = None, error: type = RuntimeError):
     """``index`` as a tensor of integers, all of them between 0 and length - 1."""
     index = as_tensor(name, index)
     if index.dtype.kind != "i":
@@ -24,6 +24,17 @@ def _indices(name: str, index: Any, length: int | None = None, error: type = Run
         if beyond.size:
             raise error(f"{name}: index {int(beyond[0])} is out of range for length {length}")
     return index
+
+
+def places(index: Tensor, dim: int) -> tuple:
+    """The index that meets every entry of ``index`` along ``dim``, and itself elsewhere."""
+    xp = array_module(index.array)
+    found = [
+        xp.arange(n).reshape([-1 if i == k else 1 for i in range(index.ndim)])
+        for k, n in enumerate(index.shape)
+    ]
+    found[dim] = index.array
+    return tuple(found)
 
 
 @numpy_names
@@ -37,11 +48,13 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     >>> index_select(minigan.tensor([5, 6, 7]), 0, minigan.tensor([2, 0]))
     tensor([7, 5])
     """
-    x, index = as_tensor("index_select", input), _indices("index_select", index)
+    x, index = as_tensor("index_select", input), check_indices("index_select", index)
     d = normalise_dim("index_select", dim, x.ndim)
     if index.ndim > 1:
         raise IndexError(f"index_select: expected a vector as index, got shape {index.shape}")
-    index = _indices("index_select", reshape(index, -1), x.shape[d] if x.ndim else 1, IndexError)
+    index = check_indices(
+        "index_select", reshape(index, -1), x.shape[d] if x.ndim else 1, IndexError
+    )
     if x.ndim:
         return x[(slice(None),) * d + (index,)]
     if index.numel() != 1:
@@ -63,7 +76,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     tensor([[1, 1],
             [4, 3]])
     """
-    x, index = as_tensor("gather", input), _indices("gather", index)
+    x, index = as_tensor("gather", input), check_indices("gather", index)
     shape = index.shape
     x, index = (v if v.ndim else reshape(v, 1) for v in (x, index))  # a number is a vector of 1
     d = normalise_dim("gather", dim, x.ndim)
@@ -74,14 +87,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
             f"gather: index of shape {shape} does not fit input of shape {input.shape} along "
             f"dimension {dim}"
         )
-    _indices("gather", index, x.shape[d])
-    xp = array_module(index.array)
-    places = [
-        xp.arange(n).reshape([-1 if i == k else 1 for i in range(x.ndim)])
-        for k, n in enumerate(index.shape)
-    ]
-    places[d] = index.array
-    return reshape(x[tuple(places)], shape)
+    check_indices("gather", index, x.shape[d])
+    return reshape(x[places(index, d)], shape)
 
 
 @numpy_names
@@ -96,7 +103,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     tensor([[3],
             [2]])
     """
-    x, indices = as_tensor("take_along_dim", input), _indices("take_along_dim", indices)
+    x, indices = as_tensor("take_along_dim", input), check_indices("take_along_dim", indices)
     if dim is None:
         return gather(reshape(x, -1), 0, reshape(indices, -1))
     d = normalise_dim("take_along_dim", dim, x.ndim)

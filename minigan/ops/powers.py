@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .._tensor import Tensor
@@ -91,6 +92,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
         if a.dtype.kind in "iu" and b < 0:
             raise RuntimeError("pow: integers to negative integer powers are not integers")
         return PowNumber(b)(a)
+    if b.dtype.kind == "i" and (b.array < 0).any():
+        raise RuntimeError("pow: integers to negative integer powers are not integers")
     if not isinstance(a, Tensor):
         a = as_scalar(a, b, result_dtype(a, b.array))
     return broadcasting("pow", Pow(), a, b)
@@ -104,6 +107,16 @@ def exp(input: Tensor) -> Tensor:
 def log(input: Tensor) -> Tensor:
     """The natural logarithm."""
     return Log()(as_float("log", input))
+
+
+def log2(input: Tensor) -> Tensor:
+    """The logarithm to base 2."""
+    return log(input) / math.log(2)
+
+
+def log10(input: Tensor) -> Tensor:
+    """The logarithm to base 10."""
+    return log(input) / math.log(10)
 
 
 def sqrt(input: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
-from ._common import as_tensor, normalise_dim, numpy_names, operands, size_from, sum_to
+from ._common import as_tensor, by_keyword, normalise_dim, numpy_names, operands, size_from, sum_to
 
 
 class Reshape(Function):
@@ -82,6 +82,7 @@ class Cat(Function):
         return tuple(gradients)
 
 
+@by_keyword("shape")
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """``input`` with another shape of as many elements; one length may be -1.
 
@@ -101,6 +102,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     raise RuntimeError(f"reshape: shape {shape} is invalid for input of shape {x.shape}")
 
 
+@by_keyword("dims")
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """Dimensions in another order: the result's i-th is input's ``dims[i]``-th."""
     x = as_tensor("permute", input)
@@ -119,6 +121,29 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     if x.ndim:
         order[a], order[b] = order[b], order[a]
     return Permute(tuple(order))(x)
+
+
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions (one, or several) put at other places; the rest keep their order.
+
+    >>> import minigan
+    >>> movedim(minigan.zeros(2, 3, 4), 0, -1).shape
+    (3, 4, 2)
+    """
+    x = as_tensor("movedim", input)
+    moved = [
+        [normalise_dim("movedim", d, x.ndim) for d in (v if isinstance(v, (tuple, list)) else [v])]
+        for v in (source, destination)
+    ]
+    if len(moved[0]) != len(moved[1]) or any(len(set(dims)) != len(dims) for dims in moved):
+        raise RuntimeError(
+            f"movedim: expected as many different destinations as sources, got {source} and "
+            f"{destination}"
+        )
+    order = [d for d in range(x.ndim) if d not in moved[0]]
+    for place, d in sorted(zip(moved[1], moved[0], strict=True)):
+        order.insert(place, d)
+    return permute(x, order)
 
 
 def t(input: Tensor) -> Tensor:
@@ -197,6 +222,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensors = [as_tensor("cat", x) for x in tensors]
     if not tensors:
         raise ValueError("cat: expected a non-empty list of Tensors")
+    if any(x.ndim > 1 for x in tensors):  # a vector of no elements is nothing beside matrices
+        tensors = [x for x in tensors if x.shape != (0,)]
     first = tensors[0]
     d = normalise_dim("cat", dim, first.ndim)
     for x in tensors:
@@ -219,6 +246,15 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"stack: expected tensors of one shape, got {tensors[0].shape} and {x.shape}"
             )
     return cat([unsqueeze(x, dim) for x in tensors], dim)
+
+
+@numpy_names
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """The slice at ``index`` of dimension ``dim``, without that dimension; a view."""
+    d, n = _dimension("select", input, dim)
+    if not -n <= index < n:
+        raise IndexError(f"select: index {index} is out of range for length {n}")
+    return input[(slice(None),) * d + (index,)]
 
 
 @numpy_names

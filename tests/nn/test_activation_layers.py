@@ -157,3 +157,17 @@ def test_softmax_asks_for_its_dim():
         nn.Softmax()(minigan.ones(2, 3))
     with pytest.raises(IndexError, match="log_softmax: dimension out of range"):
         nn.LogSoftmax(2)(minigan.ones(2, 3))
+
+
+def test_relu6_selu_glu_and_softmax2d():
+    """Against their definitions in NumPy."""
+    x = np.linspace(-3, 9, 24).reshape(2, 4, 3)
+    assert_allclose(nn.ReLU6()(minigan.tensor(x)).numpy(), np.clip(x, 0, 6))
+    elu = np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+    assert_allclose(nn.SELU()(minigan.tensor(x)).numpy(), 1.0507009873554805 * elu, rtol=1e-14)
+    gated = x[:, :2] / (1 + np.exp(-x[:, 2:]))
+    assert_allclose(nn.GLU(1)(minigan.tensor(x)).numpy(), gated, rtol=1e-14)
+    with pytest.raises(RuntimeError, match="glu: expected an even length of dimension -1, got 3"):
+        nn.GLU()(minigan.tensor(x))
+    image = minigan.tensor(x.reshape(2, 3, 2, 2))
+    assert_allclose(nn.Softmax2d()(image).sum(1).numpy(), np.ones((2, 2, 2)), rtol=1e-14)

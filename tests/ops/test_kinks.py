@@ -13,7 +13,7 @@ from strategies import arrays, broadcast_shapes, broadcasting_arrays, in_layout,
 import minigan
 from minigan import grad, gradcheck, tensor
 from minigan.nn.functional import leaky_relu
-from minigan.ops.compare import logical_not
+from minigan.ops.bits import logical_not
 
 SLOPES = (0.01, 0.2, 0, 1, 1.5, -0.3)
 
