@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from ..cpu import copies
 from ..cpu.threads import scratch
 from .geometry import Geometry
 
@@ -50,7 +51,9 @@ def framed(
     image = nhwc(x)
     n, h, w, c = image.shape
     (top, left), (height, width) = before, size
-    if before == (0, 0) and size == (h, w) and image.flags.c_contiguous:
+    if not image.flags.c_contiguous:
+        copies.note(x)
+    elif before == (0, 0) and size == (h, w):
         return image
     frame = scratch(purpose, (n, height, width, c), x.dtype)
     bottom, right = max(min(top + h, height), top), max(min(left + w, width), left)
@@ -102,4 +105,5 @@ def filter_matrix(w: np.ndarray, groups: int) -> np.ndarray:
 def pixels(y: np.ndarray, groups: int) -> np.ndarray:
     """y (N, K, P, Q) as (groups, N·P·Q, K/groups)."""
     n, k, p, q = y.shape
-    return nhwc(y).reshape(n * p * q, groups, k // groups).transpose(1, 0, 2)
+    matrix = copies.contiguous(nhwc(y)).reshape(n * p * q, groups, k // groups)
+    return matrix.transpose(1, 0, 2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cpu import memory
+from ..cpu import copies, memory
 from ..cpu.threads import parallel
 from .geometry import Geometry
 from .layout import chunks, nchw, nhwc
@@ -28,7 +28,7 @@ def _times(x: np.ndarray, matrix: np.ndarray, b: np.ndarray | None) -> np.ndarra
 
     def task(i: int) -> None:
         out = y[batches[i]].reshape(-1, matrix.shape[1])
-        np.matmul(nhwc(x[batches[i]]).reshape(-1, c), matrix, out=out)
+        np.matmul(copies.contiguous(nhwc(x[batches[i]])).reshape(-1, c), matrix, out=out)
         if b is not None:
             out += b
 
@@ -49,7 +49,7 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
 def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, H, W)."""
     c, k = x.shape[1], y.shape[1]
-    left, right = nhwc(x).reshape(-1, c), nhwc(y).reshape(-1, k)
+    left, right = (copies.contiguous(nhwc(v)).reshape(-1, v.shape[1]) for v in (x, y))
     parts = max(1, min(PARTS, len(left) // 512))
     sums = np.empty((parts, c, k), np.result_type(x, y))
     bounds = [len(left) * i // parts for i in range(parts + 1)]

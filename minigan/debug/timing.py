@@ -11,6 +11,7 @@ from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 from .._hooks import Call, op_hook
+from ..cpu import copies
 from .files import write_whole
 
 
@@ -43,12 +44,13 @@ class Profile:
     """What :func:`profile` measured; ``print`` shows the table.
 
     ``rows`` are sorted by time, longest first; ``seconds`` is how long the block took and
-    ``peak_bytes`` the most memory that results of its operations held at one time.
+    ``peak_bytes`` the most memory that results of its operations held at one time.  ``copies`` and
+    ``copied_bytes`` count copies, on the CPU, that only brought an array into another memory order.
     """
 
     def __init__(self):
         self.seconds = 0.0
-        self.peak_bytes = 0
+        self.peak_bytes = self.copies = self.copied_bytes = 0
         self._events: list[_Event] = []
         self._inside: list[int] = [0]  # time spent in calls inside the one running, a stack
         self._memory = _Memory()
@@ -56,6 +58,7 @@ class Profile:
 
     def __enter__(self) -> Profile:
         self._memory, self._events = _Memory(), []
+        self._copies = copies.counted()
         self._began = perf_counter_ns()
         self._hook.__enter__()
         return self
@@ -64,6 +67,8 @@ class Profile:
         self._hook.__exit__(*exc)
         self.seconds = (perf_counter_ns() - self._began) / 1e9
         self.peak_bytes = self._memory.peak
+        now = copies.counted()
+        self.copies, self.copied_bytes = now[0] - self._copies[0], now[1] - self._copies[1]
         self._memory = _Memory()
 
     def _measure(self, call: Call, run: Callable[[], Any]) -> Any:
@@ -112,8 +117,9 @@ class Profile:
         lines.append(
             f"{sum(row.calls for row in rows if not row.op.endswith('.vjp'))} operations in "
             f"{known * 1e3:.3f} ms of {self.seconds * 1e3:.3f} ms; results held at most "
-            f"{self.peak_bytes / 2**20:.2f} MiB at a time; level 0 is plain code, 1 a "
-            "backward pass, 2 the backward pass of one"
+            f"{self.peak_bytes / 2**20:.2f} MiB at a time; {self.copies} copies into "
+            f"another memory order, {self.copied_bytes / 2**20:.2f} MiB; level 0 is plain code, 1 "
+            "a backward pass, 2 the backward pass of one"
         )
         return "\n".join(lines)
 

@@ -72,6 +72,11 @@ def scaled_sum(
     return plain.scaled_sum(g, x, mean, a, b, c, y, slope) if out is None else out
 
 
+def channels_last(x: Array) -> Array:
+    """``x``, or where functions by channel would copy it anyway a copy that they need not."""
+    return channels.last_copy(x) if _blocked(x) and x.ndim > 2 else x
+
+
 def matmul(a: Array, b: Array) -> Array:
     """The matrix product over the last two dimensions."""
     y = blocked.matmul(a, b) if _blocked(a) or _blocked(b) else None
@@ -94,6 +99,7 @@ def working_memory(purpose: str, like: Array) -> Array:
 
 
 __all__ = [
+    "channels_last",
     "in_blocks",
     "leaky_relu",
     "leaky_relu_grad",

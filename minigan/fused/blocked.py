@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..cpu import memory, products
+from ..cpu import copies, memory, products
 from ..cpu.threads import get_num_threads, parallel, scratch
 
 LEAST = 1 << 14  # numbers; below, plain calls are as good
@@ -40,6 +40,7 @@ def _alike(model: np.ndarray, a: np.ndarray) -> np.ndarray:
     """``a``, or a copy of it, in the memory order of ``model``: copying is cheaper than mixing."""
     if a.strides == model.strides:
         return a
+    copies.note(a)
     copy = memory.empty_like(model)
     np.copyto(copy, a)
     return copy

@@ -17,7 +17,7 @@ from math import prod
 
 import numpy as np
 
-from ..cpu import memory
+from ..cpu import copies, memory
 from ..cpu.threads import parallel, scratch
 from .blocked import BLOCK, rectify, serially, through
 
@@ -48,12 +48,7 @@ class _Matrix:
 
     def view(self, x: np.ndarray) -> np.ndarray:
         """The matrix; a copy where channels are not last in memory."""
-        last = _last(x)
-        if not last.flags.c_contiguous:
-            copy = memory.empty(last.shape, x.dtype)
-            np.copyto(copy, last)
-            last = copy
-        return last.reshape(self.shape)
+        return _last(last_copy(x)).reshape(self.shape)
 
     def empty(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A result in the shape of x, channels last in memory, and its matrix."""
@@ -80,6 +75,17 @@ class _Matrix:
 def _last(x: np.ndarray) -> np.ndarray:
     """x with dimension 1 last."""
     return x.transpose(0, *range(2, x.ndim), 1)
+
+
+def last_copy(x: np.ndarray) -> np.ndarray:
+    """x, or a copy of it, with channels last in memory."""
+    last = _last(x)
+    if last.flags.c_contiguous:
+        return x
+    copies.note(x)
+    copy = memory.empty(last.shape, x.dtype)
+    np.copyto(copy, last)
+    return copy.transpose(0, -1, *range(1, x.ndim - 1))
 
 
 def _per_channel(v: np.ndarray, x: np.ndarray) -> np.ndarray:

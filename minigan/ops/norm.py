@@ -42,6 +42,7 @@ class BatchNorm(Function):
     def vjp(self, needs, g, y, x, w, b):
         gx = gw = gb = None
         if not is_grad_enabled():
+            g, x = (Tensor(fused.channels_last(v.array)) for v in (g, x))
             sums = NormSums(self)(g, x, y)
             gw = sums[1] * Tensor((self.var + self.eps) ** -0.5) if needs[1] else None
             gx = NormInput(self)(g, x, w, y, sums) if needs[0] else None

@@ -9,6 +9,7 @@ from typing import Any
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
+from ..cpu import copies
 from ._common import as_tensor, by_keyword, normalise_dim, numpy_names, operands, size_from, sum_to
 
 
@@ -22,7 +23,10 @@ class Reshape(Function):
         self.shape = shape
 
     def forward(self, x):
-        return x.reshape(self.shape)
+        y = x.reshape(self.shape)
+        if not x.flags.c_contiguous and not array_module(x).may_share_memory(x, y):
+            copies.note(x)
+        return y
 
     def vjp(self, needs, g, y, x):
         return (g.reshape(x.shape),)
