@@ -136,6 +136,15 @@ def to_device(array: Array, device: Device | str) -> Array:
         return module.asarray(array)
 
 
+def is_view_of(result: Array, x: Array) -> bool:
+    """Whether ``result``, made from ``x`` as a view or a copy, is the view.
+
+    A view refers to x, or to the array that x is a view of itself.
+    """
+    base = result.base
+    return base is not None and (base is x or base is x.base)
+
+
 def exclusive(array: Array) -> bool:
     """Whether nothing else is known to see the memory of ``array``, itself held once or more.
 

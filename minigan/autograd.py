@@ -57,7 +57,7 @@ class Function:
         if isinstance(output, np.generic):  # NumPy turns 0-d results into scalars
             output = np.asarray(output)
         version = None
-        if self.is_view and arrays.array_module(output).may_share_memory(output, inputs[0].array):
+        if self.is_view and arrays.is_view_of(output, inputs[0].array):
             version = inputs[0].version
         result = Tensor(output, None, version)
         if state.recording:

@@ -35,8 +35,11 @@ def leaky_relu_grad(g: Array, s: Array, slope: float) -> Array:
 
 def total(x: Array, dims: tuple[int, ...], keepdims: bool, dtype: Any) -> Array:
     """Σ x over dims."""
-    y = channels.total(x, dims, keepdims) if _blocked(x) and x.dtype == dtype else None
-    return x.sum(axis=dims, keepdims=keepdims, dtype=dtype) if y is None else y
+    if x.size >= blocked.LEAST and _blocked(x) and x.dtype == dtype:
+        y = channels.total(x, dims, keepdims)
+        if y is not None:
+            return y
+    return x.sum(axis=dims, keepdims=keepdims, dtype=dtype)
 
 
 def normalise(x: Array, w: Array, b: Array, dims: tuple, eps: float, slope: float = 1.0) -> tuple:
@@ -79,8 +82,11 @@ def channels_last(x: Array) -> Array:
 
 def matmul(a: Array, b: Array) -> Array:
     """The matrix product over the last two dimensions."""
-    y = blocked.matmul(a, b) if _blocked(a) or _blocked(b) else None
-    return array_module(a).matmul(a, b) if y is None else y
+    if a.size + b.size >= blocked.LEAST and (_blocked(a) or _blocked(b)):
+        y = blocked.matmul(a, b)
+        if y is not None:
+            return y
+    return a @ b
 
 
 def in_blocks(task: Callable[[slice], None], flat: Array) -> None:

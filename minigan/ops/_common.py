@@ -142,6 +142,8 @@ def numpy_names(function: Callable) -> Callable:
 
     @wraps(function)
     def accepting(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            return function(*args)
         for numpy_name, name in (("axis", "dim"), ("keepdims", "keepdim")):
             if numpy_name in kwargs:
                 if name in kwargs:
@@ -158,6 +160,8 @@ def by_keyword(keyword: str) -> Callable[[Callable], Callable]:
     def accept(function: Callable) -> Callable:
         @wraps(function)
         def accepting(input: Tensor, *values: Any, **named: Any) -> Tensor:
+            if not named:
+                return function(input, *values)
             if keyword in named and not values:
                 values = (named.pop(keyword),)
             return function(input, *values, **named)

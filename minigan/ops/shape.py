@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from .._tensor import Tensor
-from ..array import array_module
+from ..array import array_module, is_view_of
 from ..autograd import Function
 from ..cpu import copies
 from ._common import as_tensor, by_keyword, normalise_dim, numpy_names, operands, size_from, sum_to
@@ -24,7 +24,7 @@ class Reshape(Function):
 
     def forward(self, x):
         y = x.reshape(self.shape)
-        if not x.flags.c_contiguous and not array_module(x).may_share_memory(x, y):
+        if y is not x and not is_view_of(y, x):
             copies.note(x)
         return y
 
