@@ -31,11 +31,13 @@ STYLES = (
     ("#404040", (0, (8, 2, 2, 2))),
 )
 PROBABILITIES = ("d_real", "d_fake")
+ESTIMATE = ("estimate",)
 NAMES = {
     "d_loss": "D loss",
     "g_loss": "G loss",
     "d_real": "D on real, mean",
     "d_fake": "D on fake, mean",
+    "estimate": "minus the critic's loss",
 }
 
 
@@ -45,13 +47,14 @@ def save_losses(
     lines: Mapping[str, tuple[float, str]],
     title: str,
     window: int | None = None,
-    unit: str = "nats",
+    unit: str | None = None,
     balance: tuple[float, str] = (0.5, "1/2"),
 ) -> None:
     """Save the curves of a run as a PNG, atomically: every row thin, their running median thick.
 
-    "d_real" and "d_fake" get a panel of their own, from 0 to 1 with a line at ``balance``; all
-    other series share the upper panel. NaN and infinite values are left out. The loss axis spans
+    "d_real" and "d_fake" get a panel of their own, from 0 to 1 with a line at ``balance``, and so
+    does "estimate", a WGAN critic's estimate of the distance; all other series share the upper
+    panel. NaN and infinite values are left out. The loss axis spans
     the data and the lines, but ends 4 interquartile ranges beyond the quartiles of a series, unless
     more than 2 % of the rows lie beyond and within 30: a jump that lasts is shown, a spike or an
     explosion is marked by triangles at the edge. Footnotes count the values left out and the
@@ -65,12 +68,13 @@ def save_losses(
         lines: series name -> (value, label): where that series stands at equilibrium.
         title: one line above; wrapped if long.
         window: rows per median, made odd; None takes a fortieth of the rows; 1 draws no median.
-        unit: of the losses, for the axis; "" for none.
+        unit: of the losses, for the axis; "" for none; None: nats where there are probabilities,
+            whose losses are cross entropies, else none.
         balance: where "d_real" and "d_fake" meet, and how it is written.
 
     Raises:
         ValueError: no "step", columns of unequal length or not 1-D, steps that are not finite, a
-            line whose value is not finite or whose series is not in the upper panel, window < 1.
+            line that is not finite, of a probability or of a series that is not there, window < 1.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -90,6 +94,9 @@ def save_losses(
     window += 1 - window % 2
     left_out = sum(int((~np.isfinite(values)).sum()) for values in series.values())
     lower = {name: series.pop(name) for name in PROBABILITIES if name in series}
+    estimate = {name: series.pop(name) for name in ESTIMATE if name in series}
+    unit = ("nats" if lower else "") if unit is None else unit
+    panels = 1 + bool(lower) + bool(estimate)
 
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -97,16 +104,22 @@ def save_losses(
 
     with matplotlib.rc_context(), atomic_write(path) as file:
         matplotlib.rcdefaults()  # the picture is the same whatever style the caller works in
-        figure = Figure(figsize=(9, 6.4 if lower else 4.6), dpi=100, layout="constrained")
+        figure = Figure(figsize=(9, 2.8 + 1.8 * panels), dpi=100, layout="constrained")
         FigureCanvasAgg(figure)
         figure.suptitle(textwrap.fill(title, 90), x=0.01, ha="left", parse_math=False)
-        rows = 1 + bool(lower)
-        axes = figure.subplots(rows, sharex=True, squeeze=False, height_ratios=[2, 1][:rows])[:, 0]
-        limits = _robust_limits(series.values(), [value for value, _ in lines.values()])
-        beyond = _draw_panel(axes[0], step, series, window, limits)
-        axes[0].set_ylabel(f"loss ({unit})" if unit else "loss")
-        colours = dict(zip(series, itertools.cycle(STYLES), strict=False))
-        labels = [_equilibrium(axes[0], *lines[name], colours[name][0]) for name in lines]
+        axes = figure.subplots(panels, sharex=True, squeeze=False, height_ratios=[2, 1, 1][:panels])
+        axes = axes[:, 0]
+        fitted = [(axes[0], series, f"loss ({unit})" if unit else "loss", STYLES)]
+        if estimate:
+            fitted.append((axes[-1], estimate, "estimate", STYLES[2:]))
+        beyond, labels = 0, []
+        for at, group, name, styles in fitted:
+            here = {key: lines[key] for key in lines if key in group}
+            limits = _robust_limits(group.values(), [value for value, _ in here.values()])
+            beyond += _draw_panel(at, step, group, window, limits, styles)
+            at.set_ylabel(name)
+            colours = dict(zip(group, itertools.cycle(styles), strict=False))
+            labels += [_equilibrium(at, *here[key], colours[key][0]) for key in here]
         if lower:
             beyond += _draw_panel(axes[1], step, lower, window, (-0.02, 1.02), STYLES[2:])
             axes[1].set_ylabel("probability")
@@ -143,7 +156,7 @@ def _checked_columns(
     for name, (value, _) in lines.items():
         if name not in series or name in PROBABILITIES or name == "step":
             raise ValueError(
-                f"save_losses: a line expects a series of the upper panel, got {name!r} "
+                f"save_losses: a line expects a series of losses or the estimate, got {name!r} "
                 f"with columns {sorted(columns)}"
             )
         if not np.isfinite(value):

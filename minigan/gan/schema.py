@@ -39,11 +39,10 @@ class Networks(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """A loss and what the critic said on the way, for the record (logits, any shape)."""
+    """A loss to descend, and numbers for the record by their column's name (0-d, no history)."""
 
     loss: Tensor
-    real: Tensor | None
-    fake: Tensor | None
+    record: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,13 @@ class Recipe:
         name: as the command line spells it.
         summary: one line for ``minigan list``.
         source: the paper.
-        settings: the dataclass of its settings; it has at least ``n_critic`` and ``ema``, and a
-            method ``warnings()`` that gives a list of sentences.
+        settings: the dataclass of its settings, see ``gan/settings.py``; it has a method
+            ``warnings()`` that gives a list of sentences.
         networks: (settings, image shape, generator of random numbers) → Networks.
-        critic_loss: (settings, critic, real, fake, rng) → Losses; ``fake`` has no history.
+        critic_loss: (settings, critic, real, fake, rng) → Losses.
         generator_loss: (settings, critic, fake, rng) → Losses.
         optimizers: (settings, networks) → (the critic's, the generator's).
+        play: trainer → record; one step of the algorithm, out of the trainer's parts.
         lines: settings → equilibrium values {series: (value, how it is written)}.
         steps, batch_size: what the command line takes where nothing else is asked for.
     """
@@ -72,6 +72,7 @@ class Recipe:
     critic_loss: Callable[[Any, Module, Tensor, Tensor, Generator], Losses]
     generator_loss: Callable[[Any, Module, Tensor, Generator], Losses]
     optimizers: Callable[[Any, Networks], tuple[Optimizer, Optimizer]]
+    play: Callable[[Any], dict[str, Tensor]]
     lines: Callable[[Any], dict[str, tuple[float, str]]]
     steps: int = 1500
     batch_size: int = 64
@@ -92,38 +93,52 @@ class Recipe:
                     f"{self.name} has no setting {name!r}; it has: {', '.join(known)}"
                 )
             given[name] = _read(self.name, name, types[name], value)
-        return self.settings(**given)
+        try:
+            return self.settings(**given)
+        except SettingError as error:
+            raise SettingError(f"{self.name}: {error}") from None
 
 
 def _read(recipe: str, name: str, kind: Any, value: Any) -> Any:
     """``value`` as the setting's type, from text or from JSON."""
-    origin = typing.get_origin(kind)
     try:
-        if origin is tuple:
-            parts = value.split(",") if isinstance(value, str) else list(value)
-            inner = typing.get_args(kind)
-            if len(parts) != len(inner):
-                raise ValueError
-            return tuple(t(p) for t, p in zip(inner, parts, strict=True))
-        if origin is typing.Literal:
-            if value not in typing.get_args(kind):
-                raise ValueError
-            return value
-        if kind is bool:
-            return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
-        if kind is int and isinstance(value, float):
-            raise ValueError
-        return kind(value)
+        return _converted(kind, value)
     except (ValueError, KeyError, TypeError):
         raise SettingError(
             f"{recipe}: setting {name} expects {_describe(kind)}, got {value!r}"
         ) from None
 
 
+def _converted(kind: Any, value: Any) -> Any:
+    if typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)
+        parts = value.split(",") if isinstance(value, str) else list(value)
+        if inner[-1] is ...:
+            parts = [] if parts == [""] else parts
+            inner = inner[:1] * len(parts)
+        return tuple(_converted(k, part) for k, part in zip(inner, parts, strict=True))
+    if typing.get_origin(kind) is typing.Literal:
+        if value not in typing.get_args(kind):
+            raise ValueError
+        return value
+    if kind is bool:
+        return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
+    if kind is int and isinstance(value, float):
+        raise ValueError
+    return kind(value)
+
+
 def _describe(kind: Any) -> str:
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        return f"{len(typing.get_args(kind))} numbers separated by a comma"
-    if origin is typing.Literal:
-        return "one of " + ", ".join(map(str, typing.get_args(kind)))
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) is tuple:
+        if inner[-1] is not ...:
+            return f"{len(inner)} numbers separated by a comma"
+        each = "whole numbers" if inner[0] is int else f"any of {_choices(inner[0])}"
+        return f"{each}, separated by commas"
+    if typing.get_origin(kind) is typing.Literal:
+        return f"one of {_choices(kind)}"
     return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a text")
+
+
+def _choices(kind: Any) -> str:
+    return ", ".join(map(str, typing.get_args(kind)))

@@ -1,9 +1,7 @@
 """The one trainer: takes a recipe, gives steps.
 
-One step is ``n_critic`` critic steps, each on a fresh batch, then one generator step.  The fakes of
-the last critic step serve the generator too (their graph is kept), so that nothing is computed
-twice; during the generator's step the critic is frozen, so that its weights' gradients are not
-computed at all.
+What a step is, the recipe says (``play``), out of the trainer's parts: fresh batches, fresh fakes,
+a critic's step, a generator's step.
 
 The trainer's whole state can be taken out and put back: networks, optimizers, random generators,
 position in the data and the moving average.  A run that goes on from it is, bit for bit, the run
@@ -25,7 +23,9 @@ from ..array import Generator, default_generator
 from ..autograd import no_grad
 from ..data import Batches, ImageData
 from ..nn import Module
+from ..nn.utils import clip_grad_norm_
 from ..ops.creation import randn
+from ..optim.lr_scheduler import LinearLR
 from .sampling import below, generate
 from .schema import ImageShape, Recipe
 
@@ -83,6 +83,8 @@ class Trainer:
         for network in (self.networks.generator, self.networks.critic):
             network.to(device)
         self.optimizers = recipe.optimizers(settings, self.networks)
+        decay, share = settings.decay, settings.decay_to
+        self._schedules = [LinearLR(o, 1.0, share, decay) for o in self.optimizers if decay]
         self.average = copy.deepcopy(self.networks.generator) if settings.ema else None
         self.step = 0
 
@@ -92,32 +94,67 @@ class Trainer:
         Raises:
             NonFiniteLoss: a loss is infinite or NaN (the networks may have been changed by it).
         """
-        generator, critic, latent = self.networks
-        critic_optimizer, generator_optimizer = self.optimizers
-        batch = self.batch_size
-        for _ in range(self.settings.n_critic):
-            real = Tensor(next(self.batches)[0]).to(device=self.device)
-            fake = generator(randn(batch, latent, generator=self.rng, device=self.device))
-            judged = self.recipe.critic_loss(self.settings, critic, real, fake.detach(), self.rng)
-            critic_optimizer.zero_grad()
-            judged.loss.backward()
-            critic_optimizer.step()
-        critic.requires_grad_(False)
-        fooled = self.recipe.generator_loss(self.settings, critic, fake, self.rng)
-        generator_optimizer.zero_grad()
-        fooled.loss.backward()
-        generator_optimizer.step()
-        critic.requires_grad_(True)
+        for schedule in self._schedules:
+            schedule.step(self.step)
+        record = self.recipe.play(self)
         self._update_average()
         self.step += 1
-        row = {"d_loss": judged.loss.item(), "g_loss": fooled.loss.item()}
-        for name, logits in (("d_real", judged.real), ("d_fake", judged.fake)):
-            if logits is not None:
-                row[name] = logits.detach().sigmoid().mean().item()
+        first = {name: record[name] for name in ("d_loss", "g_loss")}
+        row = {name: value.item() for name, value in {**first, **record}.items()}
         for name, value in row.items():
             if not isfinite(value):
                 raise NonFiniteLoss(f"{name} became {value} at step {self.step}")
         return row
+
+    # -- the parts of a step
+
+    def real(self) -> Tensor:
+        """The next batch of images (N, C, H, W), from -1 to 1."""
+        return Tensor(next(self.batches)[0]).to(device=self.device)
+
+    def fake(self) -> Tensor:
+        """As many generated images, with their graph."""
+        generator, _, latent = self.networks
+        return generator(randn(self.batch_size, latent, generator=self.rng, device=self.device))
+
+    def critic_step(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """Move the critic one step; returns the record of its loss."""
+        critic, optimizer = self.networks.critic, self.optimizers[0]
+        judged = self.recipe.critic_loss(self.settings, critic, real, fake.detach(), self.rng)
+        optimizer.zero_grad()
+        judged.loss.backward()
+        self._clip_gradients(critic)
+        optimizer.step()
+        limit = self.settings.clip_weights
+        if limit:
+            with no_grad():
+                for p in critic.parameters():
+                    p.clamp_(-limit, limit)
+        return judged.record
+
+    def generator_step(self, fake: Tensor) -> dict[str, Tensor]:
+        """Move the generator one step; returns the record of its loss.
+
+        The critic is frozen meanwhile, so that its weights' gradients are not computed at all.
+        """
+        critic = self.networks.critic
+        critic.requires_grad_(False)
+        fooled = self.recipe.generator_loss(self.settings, critic, fake, self.rng)
+        self.descend(fooled.loss)
+        critic.requires_grad_(True)
+        return fooled.record
+
+    def descend(self, loss: Tensor) -> None:
+        """Move the generator one step down ``loss``."""
+        generator, optimizer = self.networks.generator, self.optimizers[1]
+        optimizer.zero_grad()
+        loss.backward(inputs=list(generator.parameters()))
+        self._clip_gradients(generator)
+        optimizer.step()
+
+    def _clip_gradients(self, network: Module) -> None:
+        if self.settings.clip_gradients:
+            clip_grad_norm_(network.parameters(), self.settings.clip_gradients)
 
     def _update_average(self) -> None:
         if self.average is None:

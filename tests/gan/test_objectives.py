@@ -50,3 +50,44 @@ def test_the_undecided_critic_is_at_the_equilibrium_lines():
     zero = minigan.zeros(5, 1)
     assert objectives.bce_critic(zero, zero).item() == pytest.approx(2 * math.log(2), rel=1e-6)
     assert objectives.bce_generator(zero).item() == pytest.approx(math.log(2), rel=1e-6)
+
+
+def test_wgan_hinge_and_least_squares_are_their_formulas():
+    real, fake = LOGITS, LOGITS[::-1].copy() / 2 + 0.3
+    x, y = minigan.tensor(real), minigan.tensor(fake)
+    expected = {
+        "wgan": (fake.mean() - real.mean(), -fake.mean()),
+        "hinge": (np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean(), -fake.mean()),
+        "lsgan": (((real - 1) ** 2).mean() + (fake**2).mean(), ((fake - 1) ** 2).mean()),
+    }
+    expected["lsgan-half"] = tuple(value / 2 for value in expected["lsgan"])
+    for name, (critic, generator) in expected.items():
+        objective = objectives.OBJECTIVES[name]
+        assert objective.critic(x, y).item() == pytest.approx(critic, rel=1e-14)
+        assert objective.generator(y).item() == pytest.approx(generator, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", objectives.OBJECTIVES)
+def test_the_lines_are_the_losses_of_the_best_constant_critic(name):
+    """Where real and fake are one distribution, the best critic is a constant: search for it."""
+    objective = objectives.OBJECTIVES[name]
+    constants = [minigan.tensor([c], dtype="float64") for c in np.linspace(-1, 1, 401)]
+    losses = [objective.critic(c, c).item() for c in constants]
+    best = constants[int(np.argmin(losses))]
+    assert objective.lines["d_loss"][0] == pytest.approx(min(losses), abs=1e-12)
+    if "g_loss" in objective.lines:
+        assert objective.lines["g_loss"][0] == pytest.approx(objective.generator(best).item())
+    else:  # the generator's loss is whatever constant the critic has settled on
+        assert np.ptp(losses) < 1e-12
+
+
+@pytest.mark.parametrize("name", objectives.OBJECTIVES)
+def test_a_step_of_each_player_goes_its_own_way(name):
+    """Descending, the critic raises its real and lowers its fake logits; the generator raises."""
+    objective = objectives.OBJECTIVES[name]
+    real, fake = (minigan.tensor([v, -v], requires_grad=True) for v in (0.2, 0.4))
+    up, down = minigan.grad(objective.critic(real, fake), (real, fake))
+    (push,) = minigan.grad(objective.generator(fake), fake)
+    assert (up.numpy() < 0).all() and (push.numpy() < 0).all()
+    # Least squares pull fake logits to 0, from either side.
+    assert (down.numpy() * (fake.detach().numpy() if "lsgan" in name else 1) > 0).all()

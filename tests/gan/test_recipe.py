@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import minigan
-import minigan.gan.recipes.dcgan as module
 from minigan import nn
-from minigan.gan import ImageShape, SettingError, recipe, recipe_names
+from minigan.gan import ImageShape, SettingError, game, recipe, recipe_names
+from minigan.gan.targets import draw_targets
 from minigan.nn.summary import count_parameters
 
 
@@ -32,7 +32,13 @@ def test_settings_from_text_and_from_json_are_the_same(dcgan):
         ({"lr": "-1"}, "lr must be positive"),
         ({"n_critic": "1.5"}, "n_critic expects a whole number"),
         ({"n_critic": 1.5}, "n_critic expects a whole number"),
-        ({"generator_loss": "hinge"}, "one of non-saturating, saturating"),
+        ({"loss": "softmax"}, "one of bce, saturating, wgan"),
+        ({"augment": "cutout,sepia"}, "any of color, translation, cutout, separated by commas"),
+        ({"network": "mlp", "widths": "9,x"}, "widths expects whole numbers, separated by commas"),
+        ({"network": "mlp", "widths": "0"}, "widths expects sizes"),
+        ({"gp": "-1"}, "gp must not be negative"),
+        ({"critic_lr": "inf"}, "critic_lr must not be negative and must be finite"),
+        ({"decay_to": "1"}, r"decay_to must lie in \[0, 1\)"),
         ({"real_targets": "1"}, "2 numbers separated by a comma"),
         ({"real_targets": "1,0.5"}, "low ≤ high"),
         ({"beta1": "1"}, r"beta1 must lie in \[0, 1\)"),
@@ -51,21 +57,10 @@ def test_targets_beyond_one_are_warned_of_and_clipped(dcgan):
     settings = dcgan.configure({"real_targets": "0.5,1.5", "fake_targets": "-0.3,0.3"})
     assert "clipped" in settings.warnings()[0]
     assert dcgan.configure({}).warnings() == []
-    seen = []
-
-    class Critic(nn.Module):
-        def forward(self, x):
-            return x
-
     rng = minigan.Generator().manual_seed(0)
-    original = module.objectives.bce_critic
-    module.objectives.bce_critic = lambda *a: seen.extend(a[2:]) or original(*a)
-    try:
-        big = minigan.zeros(1000, 1)
-        dcgan.critic_loss(settings, Critic(), big, big, rng)
-    finally:
-        module.objectives.bce_critic = original
-    up, low = (t.numpy() for t in seen)
+    big = minigan.zeros(1000, 1)
+    up = draw_targets(big, settings.real_targets, settings.fake_targets, 0.0, rng).numpy()
+    low = draw_targets(big, settings.fake_targets, settings.real_targets, 0.0, rng).numpy()
     # Half of U(0.5, 1.5) lies above 1, half of U(-0.3, 0.3) below 0.
     assert up.min() >= 0.5 and up.max() == 1.0
     assert abs((up == 1.0).mean() - 0.5) < 4 * 0.5 / np.sqrt(1000)
@@ -73,10 +68,18 @@ def test_targets_beyond_one_are_warned_of_and_clipped(dcgan):
     assert abs((low == 0.0).mean() - 0.5) < 4 * 0.5 / np.sqrt(1000)
 
 
-def test_flip_exchanges_that_share_of_the_targets(dcgan):
-    settings = dcgan.configure({"flip": "0.2"})
+def test_the_critic_is_judged_by_its_targets(dcgan):
+    """At the logit l the cross entropy with the targets a and b is its closed form."""
+    settings = dcgan.configure({"real_targets": "0.9,0.9", "fake_targets": "0.2,0.2"})
+    x = minigan.full((5, 1), 0.3, dtype="float64")
+    judged = game.critic_loss(settings, nn.Identity(), x, x, minigan.Generator())
+    expected = sum(-t * 0.3 + np.logaddexp(0, 0.3) for t in (0.9, 0.2))
+    assert judged.loss.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_flip_exchanges_that_share_of_the_targets():
     rng = minigan.Generator().manual_seed(0)
-    targets = module._targets(minigan.zeros(4000, 1), (1.0, 1.0), settings, (0.0, 0.0), rng).numpy()
+    targets = draw_targets(minigan.zeros(4000, 1), (1.0, 1.0), (0.0, 0.0), 0.2, rng).numpy()
     assert set(np.unique(targets)) == {0.0, 1.0}
     assert abs((targets == 0).mean() - 0.2) < 4 * np.sqrt(0.2 * 0.8 / 4000)
 
@@ -146,10 +149,10 @@ def test_every_listed_recipe_exists_and_unknown_ones_are_named():
         ({"real_targets": "0.9,0.9", "fake_targets": "0.1,0.1", "flip": "0.1"}, 0.5),
     ],
 )
-@pytest.mark.parametrize("kind", ["non-saturating", "saturating"])
+@pytest.mark.parametrize("kind", ["bce", "saturating"])
 def test_equilibrium_lines_are_the_losses_of_the_best_undecided_critic(dcgan, values, d, kind):
     """At D = d everywhere, d minimises the expected critic loss: its value is the line."""
-    settings = dcgan.configure({**values, "generator_loss": kind})
+    settings = dcgan.configure({**values, "loss": kind})
     lines = dcgan.lines(settings)
     assert lines["d_real"][0] == pytest.approx(d)
     entropy = -2 * (d * np.log(d) + (1 - d) * np.log(1 - d))

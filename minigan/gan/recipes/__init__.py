@@ -6,7 +6,7 @@ from importlib import import_module
 
 from ..schema import Recipe, SettingError
 
-_names = ("dcgan",)
+_names = ("dcgan", "gan", "wgan", "wgan-gp", "unrolled", "lsgan", "hinge", "sngan", "dragan")
 
 
 def recipe_names() -> tuple[str, ...]:

@@ -1,0 +1,163 @@
+"""The game of two networks on images: its losses, optimizers, schedule and equilibrium.
+
+Everything is chosen by the settings alone (gan/settings.py), independently of the networks:
+
+    critic     descends  objective(D(x), D(G(z))) + gp·… + dragan·… + r1·…
+    generator  descends  its own objective of D(G(z))
+
+Both see images through the augmentation, if there is one.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import TYPE_CHECKING, Any
+
+from .. import optim
+from .._tensor import Tensor
+from ..array import Generator
+from ..nn import Module
+from .augmentation import augmented
+from .objectives import OBJECTIVES
+from .pair import pair
+from .penalties import dragan_penalty, gradient_penalty, r1_penalty
+from .schema import ImageShape, Losses, Networks, Recipe
+from .settings import CROSS_ENTROPIES
+from .targets import draw_targets, mean_target
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+
+def critic_loss(
+    settings: Any, critic: Module, real: Tensor, fake: Tensor, rng: Generator
+) -> Losses:
+    """Tell real from fake.
+
+    Real and fake go through separately: BatchNorm must not mix their statistics.  In the record
+    ``d_loss`` is the objective alone, ``penalty`` what the penalties add, and ``estimate``, under
+    the WGAN objective, minus the objective.
+    """
+    objective = OBJECTIVES[settings.loss]
+    real, fake = (augmented(x, settings.augment, rng) for x in (real, fake))
+    on_real, on_fake = critic(real), critic(fake)
+    up, low = settings.real_targets, settings.fake_targets
+    if settings.loss in CROSS_ENTROPIES and ((up, low) != ((1, 1), (0, 0)) or settings.flip):
+        loss = objective.critic(
+            on_real,
+            on_fake,
+            draw_targets(on_real, up, low, settings.flip, rng),
+            draw_targets(on_fake, low, up, settings.flip, rng),
+        )
+    else:
+        loss = objective.critic(on_real, on_fake)
+    record = {"d_loss": loss.detach()}
+    if objective.probabilities:
+        record["d_real"] = on_real.detach().sigmoid().mean()
+        record["d_fake"] = on_fake.detach().sigmoid().mean()
+    if settings.loss == "wgan":
+        record["estimate"] = -loss.detach()
+    penalty = penalties(settings, critic, real, fake, rng)
+    if penalty is not None:
+        loss, record["penalty"] = loss + penalty, penalty.detach()
+    return Losses(loss, record)
+
+
+def penalties(
+    settings: Any, critic: Module, real: Tensor, fake: Tensor, rng: Generator
+) -> Tensor | None:
+    """The sum of the gradient penalties asked for, each times its weight."""
+    total = None
+    for weight, penalty, images in (
+        (settings.gp, gradient_penalty, (real, fake, rng)),
+        (settings.dragan, dragan_penalty, (real, rng)),
+        (settings.r1, r1_penalty, (real,)),
+    ):
+        if weight:
+            term = penalty(critic, *images) * weight
+            total = term if total is None else total + term
+    return total
+
+
+def generator_loss(settings: Any, critic: Module, fake: Tensor, rng: Generator) -> Losses:
+    """Make the critic say "real"."""
+    loss = OBJECTIVES[settings.loss].generator(critic(augmented(fake, settings.augment, rng)))
+    return Losses(loss, {"g_loss": loss.detach()})
+
+
+def optimizers(settings: Any, nets: Networks) -> tuple[optim.Optimizer, optim.Optimizer]:
+    """The critic's and the generator's, of one kind."""
+
+    def chosen(network: Module, lr: float) -> optim.Optimizer:
+        if settings.optimizer == "sgd":
+            return optim.SGD(network.parameters(), lr)
+        if settings.optimizer == "rmsprop":
+            return optim.RMSprop(network.parameters(), lr)
+        return optim.Adam(network.parameters(), lr, (settings.beta1, settings.beta2))
+
+    critic_lr = settings.critic_lr or settings.lr
+    return chosen(nets.critic, critic_lr), chosen(nets.generator, settings.lr)
+
+
+def critic_steps(settings: Any, step: int) -> int:
+    """How many steps the critic takes before generator step ``step`` (0, 1, …).
+
+    >>> from minigan.gan import recipe
+    >>> wgan = recipe("wgan").configure({})
+    >>> [critic_steps(wgan, step) for step in (0, 24, 25, 499, 500, 501)]
+    [100, 100, 5, 5, 100, 5]
+    """
+    burst = step < 25 or step % 500 == 0
+    return settings.critic_burst if settings.critic_burst and burst else settings.n_critic
+
+
+def alternate(trainer: Trainer) -> dict[str, Tensor]:
+    """One step of the game: critic steps, each on a fresh batch, then one of the generator.
+
+    The fakes of the last critic step serve the generator too (their graph is kept), so that nothing
+    is computed twice.
+    """
+    for _ in range(critic_steps(trainer.settings, trainer.step)):
+        real, fake = trainer.real(), trainer.fake()
+        judged = trainer.critic_step(real, fake)
+    return {**judged, **trainer.generator_step(fake)}
+
+
+def lines(settings: Any) -> dict[str, tuple[float, str]]:
+    """The losses, and D, where real and fake are one distribution.
+
+    The cross entropy's D is half the sum of the targets' means.
+    """
+    found = dict(OBJECTIVES[settings.loss].lines)
+    if settings.loss not in CROSS_ENTROPIES:
+        return found
+    d = (mean_target(settings.real_targets) + mean_target(settings.fake_targets)) / 2
+    if d == 0.5:
+        return {**found, "d_real": (0.5, "1/2")}
+    if not 0 < d < 1:
+        return {}
+    d_loss = -2 * (d * log(d) + (1 - d) * log(1 - d))
+    g_loss = log(1 - d) if settings.loss == "saturating" else -log(d)
+    return {
+        "d_loss": (d_loss, f"{d_loss:.3f}"),
+        "g_loss": (g_loss, f"{g_loss:.3f}"),
+        "d_real": (d, f"{d:.3g}"),
+    }
+
+
+def image_gan(name: str, summary: str, source: str, settings: type, **parts: Any) -> Recipe:
+    """A recipe of this family; ``parts`` replace what it does otherwise, such as ``play``."""
+
+    def networks(chosen: Any, shape: ImageShape, rng: Generator) -> Networks:
+        return pair(chosen, shape, rng)
+
+    networks.__module__ = settings.__module__  # `minigan show` prints that file's algorithm box
+    family = {
+        "networks": networks,
+        "critic_loss": critic_loss,
+        "generator_loss": generator_loss,
+        "optimizers": optimizers,
+        "play": alternate,
+        "lines": lines,
+    }
+    return Recipe(name, summary, source, settings, **{**family, **parts})

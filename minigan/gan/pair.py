@@ -1,0 +1,105 @@
+"""A generator and a critic as the settings ask for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import nn
+from .._tensor import Tensor
+from ..array import Generator
+from ..autograd import no_grad
+from ..nn.utils import spectral_norm
+from ..ops.creation import randn
+from ..ops.smooth import erf
+from .mlp import mlp_critic, mlp_generator, mlp_init
+from .networks import (
+    dcgan_critic,
+    dcgan_generator,
+    dcgan_init,
+    five_critic,
+    five_generator,
+    infogan_critic,
+    infogan_generator,
+)
+from .schema import ImageShape, Networks
+
+
+class Scale(nn.Module):
+    """y = factor·x + shift."""
+
+    def __init__(self, factor: float, shift: float):
+        super().__init__()
+        self.factor, self.shift = factor, shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor + self.shift
+
+    def extra_repr(self) -> str:
+        return f"{self.factor}, {self.shift}"
+
+
+class Uniform(nn.Module):
+    """N(0, 1) to U(-1, 1), number by number: y = 2Φ(x) - 1 = erf(x/√2).
+
+    With it in front, a generator that wants uniform latents is asked as every other.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return erf(x * 0.5**0.5)
+
+
+def pair(settings: Any, shape: ImageShape, rng: Generator) -> Networks:
+    """The networks of ``settings`` (see gan/settings.py) for images of ``shape``, freshly started.
+
+    Raises:
+        SettingError: the network cannot make images of this shape.
+    """
+    s = settings
+    norms = {"activation": s.activation, "norm": s.norm_of_generator}
+    if s.network == "mlp":
+        generator = mlp_generator(shape, s.latent, s.widths, **norms)
+        critic = mlp_critic(shape, s.critic_widths, s.norm_of_critic)
+    elif s.network == "5x5":
+        generator = five_generator(shape, s.latent, **norms, norm_after=s.norm_after)
+        critic = five_critic(shape, s.norm_of_critic)
+    elif s.network == "infogan":
+        generator = infogan_generator(shape, s.latent, **norms)
+        critic = infogan_critic(shape, s.norm_of_critic)
+    else:
+        generator = dcgan_generator(shape, s.latent, **norms)
+        critic = dcgan_critic(shape, s.norm_of_critic)
+    start = mlp_init if s.network == "mlp" else dcgan_init
+    start(generator, rng)
+    start(critic, rng)
+    if s.critic_norm == "spectral":
+        normalise_spectrally(critic, rng)
+    if s.output == "sigmoid":
+        layers = [nn.Sigmoid() if isinstance(layer, nn.Tanh) else layer for layer in generator]
+        generator = nn.Sequential(*layers, Scale(2.0, -1.0))
+        critic = nn.Sequential(Scale(0.5, 0.5), *critic)
+    if s.prior == "uniform":
+        generator = nn.Sequential(Uniform(), *generator)
+    return Networks(generator, critic, s.latent)
+
+
+@no_grad()
+def normalise_spectrally(critic: nn.Module, rng: Generator, iterations: int = 15) -> None:
+    """Spectral norm on every layer with a weight, its vectors drawn from ``rng``.
+
+    Some power iterations at the start, so that σ is close from the first step on; afterwards every
+    pass through the critic takes one.
+
+    Source: Miyato et al. 2018, arXiv 1802.05957.
+    """
+    for layer in list(critic.modules()):
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            spectral_norm(layer)
+            matrix = layer.weight_orig.reshape(len(layer.weight_orig), -1)
+            u = randn(len(matrix), generator=rng)
+            for _ in range(iterations):
+                v = u @ matrix
+                v = v / v.norm()
+                u = matrix @ v
+                u = u / u.norm()
+            layer.weight_u.copy_(u)
+            layer.weight_v.copy_(v)

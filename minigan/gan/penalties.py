@@ -1,0 +1,61 @@
+"""Gradient penalties: pure functions of a critic and images that say how wrong its slope is.
+
+The slope is the norm of the gradient of f(x) with respect to the image x, over all its pixels and
+channels.  A penalty is differentiated in its turn to train the critic, so it keeps its graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .._tensor import Tensor
+from ..array import Generator
+from ..autograd import grad
+from ..ops.creation import rand, rand_like
+
+Critic = Callable[[Tensor], Tensor]
+
+
+def slopes(critic: Critic, x: Tensor) -> Tensor:
+    """‖∇f(x)‖₂ of every image (N,), differentiable; where it is 0 its own gradient is taken as 0.
+
+    >>> import minigan
+    >>> slopes(lambda x: 3 * x[:, 0, 0, 0] + 4 * x[:, 0, 1, 1], minigan.randn(2, 1, 5, 5))
+    tensor([5., 5.], dtype=float32)
+    """
+    x = x.detach().requires_grad_()
+    (g,) = grad(critic(x).sum(), x, create_graph=True)
+    return g.reshape(len(g), -1).norm(dim=1)
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Generator) -> Tensor:
+    """E(‖∇f(x̂)‖ - 1)² at x̂ = ε·x + (1 - ε)·G(z), with one ε ~ U[0, 1) for each image.
+
+    Source: Gulrajani et al. 2017, arXiv 1704.00028.
+    """
+    size = (len(real),) + (1,) * (real.ndim - 1)
+    eps = rand(size, generator=rng, dtype=real.dtype, device=real.device)
+    between = eps * real.detach() + (1 - eps) * fake.detach()
+    return ((slopes(critic, between) - 1) ** 2).mean()
+
+
+def dragan_penalty(critic: Critic, real: Tensor, rng: Generator) -> Tensor:
+    """E(‖∇f(x + δ)‖ - 1)² around the real images: δ = ½·std(x)·U[0, 1), std over the whole batch.
+
+    Source: Kodali et al. 2017, arXiv 1705.07215.
+    """
+    return ((slopes(critic, perturbed(real, rng)) - 1) ** 2).mean()
+
+
+def perturbed(real: Tensor, rng: Generator) -> Tensor:
+    """x + ½·std(x)·U[0, 1), another U for every number of x."""
+    x = real.detach()
+    return x + rand_like(x, generator=rng) * (0.5 * float(x.array.std()))
+
+
+def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
+    """½·E‖∇f(x)‖² on real images: at the equilibrium the critic is flat there.
+
+    Source: Mescheder, Geiger & Nowozin 2018, arXiv 1801.04406.
+    """
+    return (slopes(critic, real) ** 2).mean() / 2
