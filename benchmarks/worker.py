@@ -71,6 +71,17 @@ def _torch(workload: str, threads: int, best: bool) -> tuple[Callable[[], float]
     return WORKLOADS[workload](torch, options), f"torch {torch.__version__}", None
 
 
+def _dezero(workload: str, threads: int) -> tuple[Callable[[], float], str]:
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    from benchmarks.dezero_step import make
+
+    step = make(workload)
+    threadpool_limits(threads)
+    return step, f"DeZero, NumPy {np.__version__}, {_blas()}"
+
+
 def _sgemm(threads: int) -> tuple[Callable[[], float], str]:
     import numpy as np
     from threadpoolctl import threadpool_limits
@@ -120,9 +131,11 @@ def main() -> None:
         step, versions = _sgemm(threads)
     elif engine == "minigan":
         step, versions, flops = _minigan(workload, threads)
+    elif engine == "dezero":
+        step, versions = _dezero(workload, threads)
     else:
         step, versions, _ = _torch(workload, threads, best=engine == "best")
-    for _ in range(3):
+    for _ in range(1 if engine == "dezero" else 3):
         step()
     print(json.dumps({"versions": versions, "processor": _processor()}), flush=True)
     for line in sys.stdin:

@@ -17,6 +17,9 @@ LEAST = 1 << 22  # multiplications from which sharing pays
 def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a · b for matrices (n, k) and (k, m)."""
     (n, k), m = a.shape, b.shape[1]
+    if k == 1:  # BLAS is slow at products of two vectors
+        np.multiply(a, b, out=out)
+        return
     if n * k * m < LEAST:
         np.matmul(a, b, out=out)
         return

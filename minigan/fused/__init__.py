@@ -75,6 +75,13 @@ def scaled_sum(
     return plain.scaled_sum(g, x, mean, a, b, c, y, slope) if out is None else out
 
 
+def reshape(x: Array, shape: tuple[int, ...]) -> Array:
+    """``x`` in another shape: a view where that can be, else a copy in row-major order."""
+    if x.size < blocked.LEAST or not isinstance(x, np.ndarray) or x.flags.c_contiguous:
+        return x.reshape(shape)
+    return blocked.reshape(x, shape)
+
+
 def channels_last(x: Array) -> Array:
     """``x``, or where functions by channel would copy it anyway a copy that they need not."""
     return channels.last_copy(x) if _blocked(x) and x.ndim > 2 else x
@@ -112,6 +119,7 @@ __all__ = [
     "matmul",
     "normalise",
     "normalise_sums",
+    "reshape",
     "scaled_sum",
     "total",
     "working_memory",

@@ -133,3 +133,17 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     out = memory.empty((a.shape[0], b.shape[1]), a.dtype)
     products.matmul(a, b, out)
     return out
+
+
+# ------------------------------------------------------------------------------------ shapes
+
+
+def reshape(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.reshape(x, shape, copy=False)
+    except ValueError:  # no view can show it so, or the shape is wrong: then this says so
+        copy = memory.empty(x.shape, x.dtype)
+        made = copy.reshape(shape)
+    copies.note(x)
+    np.copyto(copy, x)
+    return made

@@ -13,15 +13,13 @@ Every function gives None for what it is not made for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 
 import numpy as np
 
 from ..cpu import copies, memory
 from ..cpu.threads import parallel, scratch
-from .blocked import BLOCK, rectify, serially, through
+from .blocked import BLOCK, PART, rectify, serially, through
 
-SHARED = 1 << 21  # numbers from which blocks are shared among threads
 TALL = 64  # rows of a block from which its mean is corrected for rounding
 ROW = 2048  # the least length of an inner loop over channels
 
@@ -36,7 +34,8 @@ class _Matrix:
         while k * self.channels < ROW and pixels % (2 * k) == 0:
             k *= 2
         self.k, self.shape = k, (pixels // k, k * self.channels)
-        self.rows = max(1, BLOCK // self.shape[1])
+        self.shared = x.size >= 2 * PART
+        self.rows = max(1, (PART if self.shared else BLOCK) // self.shape[1])
         self.blocks = -(-self.shape[0] // self.rows)
 
     @staticmethod
@@ -64,7 +63,7 @@ class _Matrix:
     def each(self, task: Callable[[int, slice], None]) -> None:
         """task(i, rows) for every block."""
         rows = self.rows
-        run = parallel if prod(self.shape) >= SHARED else serially
+        run = parallel if self.shared else serially
         run(lambda i: task(i, slice(i * rows, (i + 1) * rows)), self.blocks)
 
     def summed(self, parts: np.ndarray) -> np.ndarray:
