@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import fused
 from .._tensor import Tensor
-from ..array import array_module, result_dtype
+from ..array import array_module, result_dtype, uint8
 from ..autograd import Function
 from ._common import as_float, as_scalar, as_tensor, operand, operands, sum_to
 from .arithmetic import broadcasting
@@ -129,15 +129,29 @@ def abs(input: Tensor) -> Tensor:
 
 
 def sign(input: Tensor) -> Tensor:
-    """-1, 0 or 1; its gradient is zero."""
-    return Sign()(as_tensor("sign", input))
+    """-1, 0 or 1 (of a bool, itself); its gradient is zero."""
+    x = as_tensor("sign", input)
+    return x.clone() if x.dtype.kind == "b" else Sign()(x)
 
 
-def where(condition: Tensor, input: Any, other: Any) -> Tensor:
-    """``input`` where ``condition`` (a bool tensor) holds, ``other`` elsewhere."""
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """``input`` where ``condition`` (bool, or uint8) holds, ``other`` elsewhere.
+
+    With the condition alone: a tuple of its true places' indices, an int64 tensor per dimension.
+
+    >>> import minigan
+    >>> where(minigan.tensor([1.0, -2.0]) > 0, minigan.tensor([5.0, 6.0]), 0)
+    tensor([5., 0.], dtype=float32)
+    """
     condition = as_tensor("where", condition)
+    if input is None and other is None:
+        return tuple([Tensor(indices) for indices in condition.array.nonzero()])
+    if condition.dtype == uint8:
+        condition = Tensor(condition.array != 0)
     if condition.dtype.kind != "b":
         raise RuntimeError(f"where: expected a bool condition, got {condition.dtype}")
+    if input is None or other is None:
+        raise TypeError("where: expected both values, or neither")
     a, b = operand("where", input), operand("where", other)
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         a = as_scalar(a, condition, result_dtype(a, b))
@@ -159,13 +173,28 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return LeakyReLU(0)(as_tensor("relu", input))
 
 
-def clamp(input: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
-    """``input`` limited to [min, max]."""
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """min(max(input, min), max), where the limits are numbers or Tensors, one of them or both.
+
+    The gradient belongs to the value that was taken: to ``input`` inside the closed interval, to a
+    limit where that cuts.
+
+    >>> import minigan
+    >>> clamp(minigan.tensor([-2.0, 0.5, 3.0]), -1, 1)
+    tensor([-1. ,  0.5,  1. ], dtype=float32)
+    """
     if min is None and max is None:
         raise RuntimeError("clamp: expected min, max or both")
     limits = [limit for limit in (min, max) if limit is not None]
     x, *limits = operands("clamp", as_tensor("clamp", input), *limits)
-    if any(isinstance(limit, Tensor) for limit in limits):
-        raise TypeError("clamp: expected numbers as limits")
     low, high = None if min is None else limits[0], None if max is None else limits[-1]
-    return Clamp(low, high)(x)
+    if not any(isinstance(limit, Tensor) for limit in limits):
+        return Clamp(low, high)(x)
+    if low is not None:
+        x = where(_real(x) < _real(low), low, x)
+    return x if high is None else where(_real(x) > _real(high), high, x)
+
+
+def _real(x: Any) -> Any:
+    """The real part of a Tensor, without history; a number as it is."""
+    return Tensor(x.array.real) if isinstance(x, Tensor) else x

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import fused
 from .._tensor import Tensor
-from ..array import array_module, int64
+from ..array import array_module, int64, uint8
 from ..autograd import Function
 from ._common import as_tensor, cast, normalise_dims, numpy_names
 from .kinks import where
@@ -48,7 +48,8 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     x = as_tensor("sum", input)
     if dtype is not None:
         x = cast(x, dtype)
-    return Sum(normalise_dims("sum", dim, x.ndim), keepdim)(x)
+    y = Sum(normalise_dims("sum", dim, x.ndim), keepdim)(x)
+    return y if dtype is None else cast(y, dtype)
 
 
 @numpy_names
@@ -155,4 +156,4 @@ def _of_bools(name: str, input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     x = as_tensor(name, input)
     dims = normalise_dims(name, dim, x.ndim)
     found = getattr(x.array != 0, name)(axis=dims, keepdims=keepdim)
-    return Tensor(array_module(x.array).asarray(found))
+    return Tensor(array_module(x.array).asarray(found, dtype=uint8 if x.dtype == uint8 else None))

@@ -93,11 +93,9 @@ def test_clamp_with_crossed_limits_gives_the_upper_one():
     assert_array_equal(minigan.clamp(tensor([0.0, 2.5, 9.0]), 3, 2).numpy(), [2, 2, 2])
 
 
-def test_clamp_needs_limits_that_are_numbers():
+def test_clamp_needs_a_limit():
     with pytest.raises(RuntimeError, match="clamp: expected min, max or both"):
         minigan.clamp(minigan.ones(2))
-    with pytest.raises(TypeError, match="clamp: expected numbers as limits"):
-        minigan.clamp(minigan.ones(2), minigan.ones(2))
 
 
 def test_nan_goes_through_functions_with_kinks():
