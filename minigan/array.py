@@ -158,7 +158,8 @@ def exclusive(array: Array) -> bool:
     count = getattr(sys, "getrefcount", None)
     if not isinstance(base, np.ndarray):  # memory of the pool, or somebody's buffer
         return memory.owns(array)
-    whole = base.size == array.size and (base.base is None or memory.owns(base))
+    whole = array.flags.writeable and base.size == array.size  # a repetition is read-only
+    whole = whole and (base.base is None or memory.owns(base))
     return whole and count is not None and count(base) == 3  # the view's, ours and the call's
 
 

@@ -66,14 +66,17 @@ def parallel(task: Callable[[int], Any], count: int) -> None:
     The calls must not depend on each other.  The first error of any call is raised here, after
     all threads have stopped.
     """
-    if count > 1 and get_num_threads() > 1 and _team.free.acquire(blocking=False):
-        try:
-            _team.share(task, count)
-        finally:
-            _team.free.release()
-    else:  # one thread; or inside a task, or another thread of the program's has the team
+    if count <= 1:
         for i in range(count):
             task(i)
+        return
+    with one_blas_thread:  # also on one thread: BLAS rounds otherwise when it has several
+        if get_num_threads() > 1 and not _team.free.locked():
+            with _team.free:  # no interrupt leaves it locked, as one could after an acquire()
+                _team.share(task, count)
+        else:  # one thread; or inside a task, or another thread of the program's has the team
+            for i in range(count):
+                task(i)
 
 
 class _Job:
@@ -107,7 +110,7 @@ class _Team:
     """The workers, made when first needed."""
 
     def __init__(self):
-        self.size = _wished()
+        self.size: int | None = None  # read from the environment when first asked for
         self.start_afresh()
 
     def start_afresh(self) -> None:

@@ -1,0 +1,132 @@
+"""Results are bit for bit the same on one, two and three threads."""
+
+import numpy as np
+import pytest
+from strategies import numbers
+
+import minigan
+from minigan import fused, optim
+from minigan.conv import Geometry, algorithm, cpu
+from minigan.cpu import threads
+
+
+def the_same_bits(compute):
+    """``compute()`` gives arrays; those of two and three threads are those of one."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = []
+        for number in (1, 2, 3):
+            patch.setattr(threads._team, "size", number)
+            found.append([np.array(a) for a in compute()])
+    for results in found[1:]:
+        for one, other in zip(found[0], results, strict=True):
+            assert one.tobytes() == other.tobytes()
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """The sizes of the loops that more than one thread had a part in."""
+    sizes, share = [], threads._Team.share
+
+    def counting(team, task, count):
+        sizes.append(count)
+        share(team, task, count)
+
+    monkeypatch.setattr(threads._Team, "share", counting)
+    return sizes
+
+
+def single(seed, *shape):
+    return numbers(seed, shape, dtype=np.float32)
+
+
+def last(array):
+    """The same with channels last in memory."""
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+
+
+STRIDED = Geometry(16, 16, 4, 4, (2, 2), (1, 1, 1, 1))
+ONE_TAP = Geometry(16, 16, 1, 1)
+CASES = [  # algorithm, geometry, channels in and out, routines
+    ("winograd4", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
+    ("winograd2", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
+    ("winograd2", Geometry(15, 16, 3, 3), 32, 48, ("fprop", "dgrad", "wgrad")),
+    ("residues", STRIDED, 32, 48, ("dgrad",)),
+    ("im2col", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
+    ("im2col", Geometry(16, 16, 3, 3, groups=4), 32, 48, ("fprop", "dgrad", "wgrad")),
+    ("pointwise", ONE_TAP, 48, 64, ("fprop", "dgrad", "wgrad")),
+    ("depthwise", Geometry(16, 16, 3, 3, groups=32), 32, 64, ("fprop", "dgrad", "wgrad")),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c[0]} {c[1].R}×{c[1].S}" for c in CASES])
+def test_convolutions(case, shared):
+    name, g, c, k, routines = case
+    n = 24
+    x, y = single(0, n, c, g.H, g.W), single(1, n, k, g.P, g.Q)
+    w, operands = single(2, k, c // g.groups, g.R, g.S), {}
+    operands = {"fprop": (x, w), "dgrad": (y, w), "wgrad": (x, y)}
+    for routine in routines:
+        shared.clear()
+        with algorithm(name):
+            assert cpu.choose(routine, g, n, c, k) == name
+            the_same_bits(lambda r=routine: [getattr(cpu, r)(g, *operands[r])])
+        assert shared, routine  # it was large enough to be cut
+
+
+@pytest.mark.parametrize("order", [np.ascontiguousarray, last], ids=["NCHW", "NHWC"])
+def test_normalisation_and_its_sums(order, shared):
+    """Of 2.2 million numbers, whose last block is a part of one."""
+    x, g = order(single(0, 17, 32, 64, 64)), order(single(1, 17, 32, 64, 64))
+    dims = (0, 2, 3)
+    w, b = single(2, 1, 32, 1, 1), single(3, 1, 32, 1, 1)
+
+    def compute():
+        y, mean, var = fused.normalise(x, w, b, dims, 1e-5, 0.2)
+        sums = fused.normalise_sums(g, x, mean, dims, y, 0.2)
+        out = fused.scaled_sum(g, x, mean, w, b, w, dims, y, 0.2)
+        return y, mean, var, *sums, out, fused.total(x, dims, False, x.dtype)
+
+    the_same_bits(compute)
+    assert shared
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+@pytest.mark.parametrize("order", [np.ascontiguousarray, last], ids=["NCHW", "NHWC"])
+def test_activations(order, slope, shared):
+    x, g = order(single(0, 9, 32, 63, 65)), single(1, 9, 32, 63, 65)
+    the_same_bits(lambda: [fused.leaky_relu(x, slope), fused.leaky_relu_grad(g, x, slope)])
+    assert shared
+
+
+@pytest.mark.parametrize("shape", [(999, 301, 77), (64, 1000, 2050), (2050, 1000, 64)], ids=str)
+def test_products(shape, shared):
+    n, k, m = shape
+    a, b = single(0, n, k), single(1, k, m)
+    the_same_bits(lambda: [fused.matmul(a, b), fused.matmul(b.T, a.T)])
+    assert shared
+
+
+OPTIMIZERS = {
+    "SGD": lambda p: optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.1, nesterov=True),
+    "Adam": lambda p: optim.Adam(p, 0.01, weight_decay=0.1, amsgrad=True),
+    "AdamW": lambda p: optim.AdamW(p, 0.01, maximize=True),
+    "RMSprop": lambda p: optim.RMSprop(p, 0.01, centered=True, momentum=0.5),
+}
+
+
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+def test_optimizers(name, shared):
+    """Three steps of a large parameter and a small one; the gradient lies in another order."""
+    start, small = single(0, 700, 1003), single(1, 5)
+
+    def compute():
+        p, q = (minigan.tensor(v, requires_grad=True) for v in (start, small))
+        optimizer = OPTIMIZERS[name]([p, q])
+        for i in range(3):
+            p.grad = minigan.tensor(np.asfortranarray(single(i, 700, 1003)))
+            q.grad = minigan.tensor(single(i, 5))
+            optimizer.step()
+        return p.array, q.array
+
+    the_same_bits(compute)
+    assert shared
