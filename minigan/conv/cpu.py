@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from . import depthwise, im2col, pointwise, residues, winograd
+from . import depthwise, im2col, planar, pointwise, residues, winograd
 from .geometry import Geometry
 from .tiles import Plan
 
@@ -50,6 +50,7 @@ class _Residues:
 ALGORITHMS = {
     "pointwise": pointwise,
     "depthwise": depthwise,
+    "planar": planar,
     "winograd4": _Winograd(4),
     "winograd2": _Winograd(2),
     "residues": _Residues,
@@ -63,6 +64,8 @@ def fits(name: str, routine: str, g: Geometry, c: int, dtype: np.dtype) -> bool:
         return pointwise.fits(g)
     if name == "depthwise":
         return depthwise.fits(g, c)
+    if name == "planar":
+        return planar.fits(g, c)
     if name.startswith("winograd"):
         fractions = dtype.kind in "fc" and dtype.itemsize >= 4
         return fractions and Plan.fits(g) and int(name[-1]) + g.R // g.stride[0] <= 6
@@ -80,6 +83,8 @@ def _gain(g: Geometry, m: int, c: int, k: int) -> float:
 def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
     """Whether the algorithm is thought to be faster than those below it."""
     pixels = n * g.P * g.Q
+    if name == "planar":
+        return routine != "fprop" and c > 1 and pixels >= 1024 and g.R * g.S > 1
     if name == "winograd4":
         return pixels >= 4096 and g.P % 4 == g.Q % 4 == 0 and _gain(g, 4, c, k) > 400
     if name == "winograd2":
