@@ -13,6 +13,20 @@ from collections.abc import Sequence
 
 from ._console import INTERRUPTED, say, start
 
+# How what errors name, before their colon, is called on the command line.
+_OPTIONS = {
+    "attributes": "--attributes",
+    "augmentation": "--augment",
+    "batch_size": "--batch-size",
+    "channels": "--channels",
+    "data set": "--data",
+    "data_dir": "--data-dir",
+    "direction": "--direction",
+    "image_size": "--image-size",
+    "labels": "--labels",
+    "strict": "--strict",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
@@ -46,11 +60,8 @@ def _reason(error: BaseException) -> str:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         if error.errno == errno.ENOSPC:
             text += " (what was saved before is kept; --resume goes on once there is room)"
-    for name, option in (("batch_size:", "--batch-size:"), ("data set:", "--data:"),
-                         ("image_size:", "--image-size:")):  # fmt: skip
-        if text.startswith(name):
-            text = option + text[len(name) :]
-    return text
+    name, colon, rest = text.partition(":")
+    return _OPTIONS[name] + colon + rest if colon and name in _OPTIONS else text
 
 
 def _expected(error: BaseException) -> bool:

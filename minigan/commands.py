@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from dataclasses import fields
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from . import __version__
 from .training import Usage, settings_from, train
+
+_DATA = "glyphs (default), mnist, cifar10, folder:PATH, pairs:PATH or pairs:DIRA,DIRB"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,11 +42,32 @@ def parser() -> argparse.ArgumentParser:
     )
     training.set_defaults(run=train)
     training.add_argument("recipe", nargs="?", metavar="RECIPE", help="see: minigan list")
-    training.add_argument("--data", metavar="NAME", help="glyphs (default: needs no file) or mnist")
+    training.add_argument("--data", metavar="NAME", help=_DATA)
     training.add_argument(
         "--data-dir", type=_path, metavar="DIR", help="where the data set's files are"
     )
     training.add_argument("--image-size", type=_positive, metavar="N", help="resize images to N×N")
+    training.add_argument(
+        "--channels", type=int, choices=(1, 3), help="of a folder: 1 grey, 3 colour (as the images)"
+    )
+    training.add_argument(
+        "--labels", type=_path, metavar="FILE", help="of a folder: a table with its images' labels"
+    )
+    training.add_argument(
+        "--attributes", metavar="NAMES", help="which columns of the table, with commas between"
+    )
+    training.add_argument(
+        "--direction", choices=("AtoB", "BtoA"), help="of pairs: what becomes what (AtoB)"
+    )
+    training.add_argument(
+        "--strict",
+        action="store_true",
+        default=None,
+        help="stop at an image that cannot be used, instead of leaving it out",
+    )
+    training.add_argument(
+        "--augment", metavar="STEPS", help="e.g. flip,crop=4,jitter=286,rotate=10,color=0.2"
+    )
     length = training.add_mutually_exclusive_group()
     length.add_argument("--steps", type=_positive, metavar="N", help="generator steps to train")
     length.add_argument("--epochs", type=_positive, metavar="N", help="or passes over the data")
@@ -194,7 +217,7 @@ def _show(arguments: argparse.Namespace) -> int:
     shape = ImageShape(arguments.channels, arguments.image_size, arguments.image_size)
     nets = chosen.networks(settings, shape, Generator())
     print(f"{chosen.name}: {chosen.summary}\n{chosen.source}\n")
-    module = sys.modules[chosen.networks.__module__]
+    module = import_module(f"minigan.gan.recipes.{chosen.name.replace('-', '_')}")
     print("\n".join(line for line in (module.__doc__ or "").strip().splitlines()[1:-1]).strip("\n"))
     print(f"\ngenerator\n{summary(nets.generator, (2, nets.latent))}")
     print(f"\ndiscriminator\n{summary(nets.critic, (2, *shape))}")

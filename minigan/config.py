@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ import numpy as np
 
 from . import __version__, cuda
 from .serialize import write_json
+
+# What ``data.load`` can be told about a data set beside its place and the size of its images.
+DATA_OPTIONS = {"labels": str, "attributes": str, "channels": int, "direction": str, "strict": bool}
 
 
 class RunError(ValueError):
@@ -33,6 +36,8 @@ class Config:
     device: str
     sample_every: int
     checkpoint_every: int
+    data_options: dict[str, Any] = field(default_factory=dict)  # names of DATA_OPTIONS
+    augment: str | None = None  # see ``data.augmentation``
     versions: dict[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self):
@@ -48,10 +53,22 @@ class Config:
                 raise RunError(f"{name} expects a text, got {getattr(self, name)!r}")
         if self.data_dir is not None and not isinstance(self.data_dir, str):
             raise RunError(f"data_dir expects a path, got {self.data_dir!r}")
+        if self.augment is not None and not isinstance(self.augment, str):
+            raise RunError(f"augment expects a text, got {self.augment!r}")
         if self.device not in ("cpu", "cuda"):
             raise RunError(f'device expects "cpu" or "cuda", got {self.device!r}')
         if not isinstance(self.settings, dict):
             raise RunError(f"settings expects names with values, got {self.settings!r}")
+        if not isinstance(self.data_options, dict):
+            raise RunError(f"data_options expects names with values, got {self.data_options!r}")
+        for name, value in self.data_options.items():
+            if type(value) is not DATA_OPTIONS.get(name):
+                raise RunError(f"data_options has an entry that it cannot have: {name}={value!r}")
+        for place in (self.data, self.data_dir or "", self.data_options.get("labels", "")):
+            if any("\ud800" <= character <= "\udfff" for character in place):
+                raise RunError(
+                    f"{place!a}: expected a path in UTF-8, so that it can be written down"
+                )
 
     def write(self, folder: Path) -> None:
         """Save as ``config.json``, with the versions of now."""
@@ -73,10 +90,12 @@ def read_config(folder: Path) -> Config:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
             raise ValueError("it is no object")
-        known = set(Config.__dataclass_fields__)
-        if missing := sorted(known - set(values) - {"versions"}):
+        needed = [
+            f.name for f in fields(Config) if f.default is MISSING and f.default_factory is MISSING
+        ]
+        if missing := sorted(set(needed) - set(values)):
             raise ValueError(f"it lacks {', '.join(missing)}")
-        if unknown := sorted(set(values) - known):
+        if unknown := sorted(set(values) - {f.name for f in fields(Config)}):
             raise ValueError(f"it has unknown entries {', '.join(unknown)}")
         return Config(**values)
     except (ValueError, TypeError, RecursionError) as error:

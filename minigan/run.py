@@ -30,7 +30,7 @@ from ._tensor import Tensor
 from .array import Generator, manual_seed
 from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
-from .data import load
+from .data import load, short_name
 from .gan import NonFiniteLoss, Trainer, recipe
 from .gan.sampling import generate, restore
 from .gan.trainer import stream
@@ -53,7 +53,8 @@ class Run:
         self.config = config
         self.recipe = recipe(config.recipe)
         self.settings = self.recipe.configure(config.settings)
-        self.data = load(config.data, data_dir=config.data_dir, image_size=config.image_size)
+        files = {"data_dir": config.data_dir, "image_size": config.image_size}
+        self.data = load(config.data, **files, **config.data_options)
         manual_seed(stream(config.seed, "global"))
         self.trainer = Trainer(
             self.recipe,
@@ -62,6 +63,7 @@ class Run:
             batch_size=config.batch_size,
             seed=config.seed,
             device=config.device,
+            augment=config.augment,
         )
         noise = Generator().manual_seed(stream(config.seed, "grid")).rng
         latent = self.trainer.networks.latent
@@ -76,7 +78,7 @@ class Run:
         Without a folder, in the first of runs/RECIPE-DATA-1, -2, … that is not there yet.
         """
         run = cls(config)  # all that can be wrong with the options is found before writing
-        folder = run.folder = folder or _free_folder(f"{config.recipe}-{config.data}")
+        folder = run.folder = folder or _free_folder(f"{config.recipe}-{short_name(config.data)}")
         if folder.exists() and not folder.is_dir():
             raise RunError(f"--out {folder}: is a file, expected a folder")
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +143,9 @@ class Run:
             raise RunError(f"{self.folder}: another process is training in it") from None
 
     def close(self) -> None:
-        """Close the files and let go of the folder."""
+        """End the trainer's thread, close the files and let go of the folder."""
+        if hasattr(self, "trainer"):
+            self.trainer.close()
         if hasattr(self, "record"):
             self.record.close()
         if hasattr(self, "_handle"):

@@ -7,9 +7,11 @@ import contextlib
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._console import interrupts_wait, say
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 
 
 # What a training imports, sooner or later: at once, because Ctrl-C can get lost in an import.
-_NEEDED = ("PIL.Image", "scipy.special", "threadpoolctl", "tqdm", "minigan.run")
+_NEEDED = (
+    *("PIL.Image", "PIL.ImageOps", "pickletools"),
+    *("scipy.special", "threadpoolctl", "tqdm", "minigan.run"),
+)
+_NAMED = 3  # images left out that are named
 
 
 class Usage(ValueError):
@@ -40,15 +46,16 @@ def train(arguments: argparse.Namespace) -> int:
     with interrupts_wait():
         for name in _NEEDED:
             import_module(name)
-    if arguments.resume is not None:
-        run = _resume(arguments)
-    elif arguments.recipe is None:
+    if arguments.resume is None and arguments.recipe is None:
         raise Usage("train expects a RECIPE (see: minigan list) or --resume DIR")
-    else:
-        run = _begin(arguments)
+    from .data import DataWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # said below, as everything else
+        run = _begin(arguments) if arguments.resume is None else _resume(arguments)
     if arguments.device in (None, "auto") and run.config.device == "cpu":
         say("computing on the CPU (no usable GPU)")
-    for warning in run.settings.warnings():
+    for warning in [*_left_out(run.data.skipped), *run.settings.warnings()]:
         say(f"minigan: warning: {warning}")
     try:
         return _watch(run)
@@ -56,23 +63,40 @@ def train(arguments: argparse.Namespace) -> int:
         run.close()
 
 
+def _left_out(skipped: Sequence[str]) -> list[str]:
+    if not skipped:
+        return []
+    more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    images = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
+    return [f"{images} cannot be used, left out: {'; '.join(skipped[:_NAMED])}{more}"]
+
+
 def _begin(arguments: argparse.Namespace) -> Run:
     from . import data
-    from .config import Config, RunError, choose_device
+    from .config import DATA_OPTIONS, Config, RunError, choose_device
     from .gan import recipe
     from .run import Run, default_every
 
     chosen = recipe(arguments.recipe)
     settings = chosen.configure(settings_from(arguments.set))
-    name, folder = arguments.data or "glyphs", arguments.data_dir
-    if folder is not None and name == "glyphs":
-        raise Usage("--data-dir is for data sets that have files; give --data mnist with it")
+    name = data.full_name("glyphs" if arguments.data is None else arguments.data)
+    folder = arguments.data_dir
+    if folder is not None and name not in ("mnist", "cifar10"):
+        raise Usage("--data-dir is for mnist and cifar10; give --data mnist or --data cifar10")
+    given = {option: getattr(arguments, option) for option in DATA_OPTIONS}
+    options = {option: value for option, value in given.items() if value is not None}
+    if arguments.labels is not None:
+        options["labels"] = str(arguments.labels.expanduser().resolve())
+    if arguments.augment is not None:
+        data.augmentation(arguments.augment)  # a mistake is found before the images are read
     batch = arguments.batch_size or chosen.batch_size
     steps = arguments.steps or chosen.steps
     if arguments.epochs is not None:
         images = data.count(name, data_dir=folder)
         if batch > images:
-            raise RunError(f"--batch-size {batch}: {name} has only {images} images")
+            raise RunError(
+                f"--batch-size {batch}: {data.short_name(name)} has only {images} images"
+            )
         steps = arguments.epochs * (images // batch)
     config = Config(
         recipe=chosen.name,
@@ -86,16 +110,33 @@ def _begin(arguments: argparse.Namespace) -> Run:
         device=choose_device(arguments.device or "auto"),
         sample_every=arguments.sample_every or default_every(steps),
         checkpoint_every=arguments.checkpoint_every or 250,
+        data_options=options,
+        augment=arguments.augment,
     )
+    _expect_apart(arguments.out or Path("runs"), name)
     return Run.create(arguments.out, config, arguments.force)
 
 
+def _expect_apart(out: Path, name: str) -> None:
+    """The pictures that a run draws must not be taken for images to train on."""
+    from .config import RunError
+    from .data.pictures import split_folder
+
+    for place in name.split(":", 1)[1:]:
+        for folder in map(Path, place.split(",")):
+            if folder.is_dir() and out.resolve().is_relative_to(split_folder(folder, "train")):
+                raise RunError(
+                    f"--out {out}: lies in the folder of the training images, which its pictures "
+                    "would join; give a folder elsewhere"
+                )
+
+
 def _resume(arguments: argparse.Namespace) -> Run:
-    from .config import choose_device, read_config, versions
+    from .config import DATA_OPTIONS, choose_device, read_config, versions
     from .run import Run
 
     fixed = ("data", "image_size", "batch_size", "seed", "out", "sample_every", "checkpoint_every")
-    for name in fixed:
+    for name in (*fixed, *DATA_OPTIONS, "augment"):
         if getattr(arguments, name) is not None:
             raise Usage(
                 f"--{name.replace('_', '-')} cannot be changed when resuming; a resumed run takes "

@@ -182,6 +182,7 @@ def test_show_prints_layers_shapes_and_settings(capsys):
     out, _ = call(capsys, "show", "dcgan")
     assert "N × 64 × 14 × 14" in out and "759,681" in out and "138,689" in out
     assert "lr              0.0002" in out
+    assert "G descends  -E ln σ(D(G(z)))" in out  # the algorithm
     out, _ = call(capsys, "show", "dcgan", "--image-size", 64, "--channels", 3, "--set", "latent=9")
     assert "N × 1024 × 4 × 4" in out and "N × 9" in out
 

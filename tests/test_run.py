@@ -312,6 +312,10 @@ def test_a_run_with_a_gap_does_not_go_on_silently(finished, tmp_path, damage, sa
         ("device", "tpu"),
         ("sample_every", 0),
         ("data_dir", 3),
+        ("data_options", None),
+        ("data_options", {"channels": True}),
+        ("data_options", {"split": "test"}),
+        ("augment", ["flip"]),
         ("surprise", 1),
     ],
 )
@@ -320,6 +324,22 @@ def test_a_config_with_a_wrong_entry_is_named(finished, tmp_path, name, value):
     (tmp_path / "config.json").write_text(json.dumps({**values, name: value}))
     with pytest.raises(RunError, match=f"config.json: is damaged .*{name}"):
         read_config(tmp_path)
+
+
+def test_a_run_from_before_the_options_of_data_still_opens(finished, tmp_path):
+    config = read_config(finished)
+    first = runs.Run.create(tmp_path / "old", config)
+    first.close()
+    values = json.loads((first.folder / "config.json").read_text())
+    del values["data_options"], values["augment"], values["versions"]
+    (first.folder / "config.json").write_text(json.dumps(values))
+    again = runs.Run.open(first.folder)
+    assert again.config == config
+    again.close()
+    del values["seed"], values["steps"]
+    (first.folder / "config.json").write_text(json.dumps(values))
+    with pytest.raises(RunError, match="it lacks seed, steps"):
+        read_config(first.folder)
 
 
 def test_a_damaged_or_foreign_picture_does_not_spoil_the_film(finished, tmp_path):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import json
 import zlib
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 from .._tensor import Tensor
 from ..array import Generator, default_generator
 from ..autograd import no_grad
-from ..data import Batches, ImageData
+from ..data import Background, Batches, DataError, ImageData, augmentation
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_
 from ..ops.creation import randn
@@ -53,6 +54,11 @@ class Trainer:
         batch_size: images per batch.
         seed: of everything random.
         device: where to compute.
+        augment: random changes of the images, see ``data.augmentation``; the batches are then made
+            by a thread, until ``close``.
+
+    Raises:
+        DataError: the data are no single images, or the batch size or ``augment`` does not fit.
 
     >>> from minigan.data import load
     >>> from minigan.gan import Trainer, recipe
@@ -71,10 +77,15 @@ class Trainer:
         batch_size: int,
         seed: int,
         device: str = "cpu",
+        augment: str | None = None,
     ):
+        if not isinstance(data, ImageData):
+            raise DataError(
+                f"data set: {recipe.name} needs single images, {data.name} has {data.unit}"
+            )
         self.recipe, self.settings, self.device = recipe, settings, device
         self.batch_size = batch_size
-        self.batches = Batches(data, batch_size, seed=stream(seed, "data"))
+        self.batches = _batches(data, batch_size, stream(seed, "data"), augment)
         self.shape = ImageShape(*data.images.shape[1:])
         self.rng = Generator(device).manual_seed(stream(seed, "training"))
         self.networks = recipe.networks(
@@ -228,9 +239,27 @@ class Trainer:
         except (KeyError, RuntimeError, TypeError) as error:
             raise ValueError(f"the state does not fit this system: {error}") from error
 
+    def close(self) -> None:
+        """End the thread that makes the batches, if there is one; the next step starts it anew."""
+        if isinstance(self.batches, Background):
+            self.batches.close()
+
     def _networks(self) -> dict[str, Module]:
         named = {"generator": self.networks.generator, "critic": self.networks.critic}
         return named if self.average is None else {**named, "average": self.average}
 
     def _optimizers(self) -> dict[str, Any]:
         return dict(zip(("critic_optimizer", "generator_optimizer"), self.optimizers, strict=True))
+
+
+def _batches(
+    data: ImageData, batch_size: int, seed: int, augment: str | None
+) -> Batches | Background:
+    """The images in mini-batches; changed ones are made ahead, as that takes its time."""
+    if augment is None:
+        return Batches(data, batch_size, seed=seed)
+    change = augmentation(augment)
+    batches = Batches(data, batch_size, seed=seed, augment=change)
+    # Steps that do not fit the images, such as a crop beyond their size, are refused here.
+    data.take(np.arange(1), partial(change, np.random.default_rng(0)))
+    return Background(batches)

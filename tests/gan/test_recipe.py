@@ -1,6 +1,12 @@
 """Recipes: settings are read by their type, mistakes are one clear sentence, networks as stated."""
 
 import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,3 +165,30 @@ def test_equilibrium_lines_are_the_losses_of_the_best_undecided_critic(dcgan, va
     assert lines["d_loss"][0] == pytest.approx(entropy)
     generator = np.log(1 - d) if kind == "saturating" else -np.log(d)
     assert lines["g_loss"][0] == pytest.approx(generator)
+
+
+def test_the_recipe_of_ones_own_in_the_readme_trains(tmp_path):
+    """The file as printed and one line, in a copy of the package."""
+    package = Path(minigan.__file__).parent
+    (program,) = re.findall(
+        r"```py\n(.*?)```", (package.parent / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    shutil.copytree(package, tmp_path / "minigan", ignore=shutil.ignore_patterns("__pycache__"))
+    recipes = tmp_path / "minigan" / "gan" / "recipes"
+    (recipes / "r1gan.py").write_text(program, encoding="utf-8")
+    names = (recipes / "__init__.py").read_text(encoding="utf-8")
+    (recipes / "__init__.py").write_text(names.replace('"dragan")', '"dragan", "r1gan")'))
+    outputs = []
+    for command in ("show r1gan", "train r1gan --image-size 8 --batch-size 4 --steps 1 --out run"):
+        done = subprocess.run(
+            [sys.executable, "-m", "minigan", *command.split()],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+    assert "r1/2·E‖∇D(x)‖²" in outputs[0]
+    assert (tmp_path / "run" / "metrics.csv").read_text().startswith("step,d_loss,g_loss,")
+    assert ",penalty\n" in (tmp_path / "run" / "metrics.csv").read_text()

@@ -18,6 +18,7 @@ CASES = {
     "sngan": {**SMALL, "optimizer": "sgd"},
     "dragan": SMALL,
 }
+AUGMENT = {"lsgan": "flip,crop=2", "dragan": "rotate=20,color=0.5"}  # of the images themselves
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +42,7 @@ def config(name):
         device="cpu",
         sample_every=4,
         checkpoint_every=3,
+        augment=AUGMENT.get(name),
     )
 
 

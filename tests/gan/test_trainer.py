@@ -5,16 +5,17 @@ import pytest
 
 import minigan
 from minigan import nn, optim
-from minigan.data import ImageData, load
+from minigan.data import DataError, ImageData, PairData, load, mixture
 from minigan.gan import NonFiniteLoss, Trainer, recipe
 from minigan.gan.sampling import generate, restore
 from minigan.gan.trainer import stream
 
 
-def trainer(seed=0, **settings):
+def trainer(seed=0, augment=None, **settings):
     chosen = recipe("dcgan")
+    data = load("glyphs", count=40)
     return Trainer(
-        chosen, chosen.configure(settings), load("glyphs", count=40), batch_size=8, seed=seed
+        chosen, chosen.configure(settings), data, batch_size=8, seed=seed, augment=augment
     )
 
 
@@ -79,13 +80,14 @@ def test_no_gradient_of_the_frozen_critic_is_computed():
     assert all(p.requires_grad for p in critic.parameters())
 
 
-def test_a_state_put_back_goes_on_bit_for_bit():
-    one = trainer(ema=0.9)
+@pytest.mark.parametrize("augment", [None, "flip,crop=4"])
+def test_a_state_put_back_goes_on_bit_for_bit(augment):
+    one = trainer(ema=0.9, augment=augment)
     for _ in range(2):
         one.train_step()
     state = {k: v.copy() for k, v in one.state_dict().items()}
     rows = [one.train_step() for _ in range(7)]  # beyond the end of an epoch (5 batches)
-    two = trainer(seed=0, ema=0.9)
+    two = trainer(seed=0, ema=0.9, augment=augment)
     two.load_state_dict(state)
     assert two.step == 2
     assert [two.train_step() for _ in range(7)] == rows
@@ -93,6 +95,46 @@ def test_a_state_put_back_goes_on_bit_for_bit():
     assert a.keys() == b.keys()
     for name in a:
         assert a[name].tobytes() == b[name].tobytes(), name
+    one.close()
+    two.close()
+
+
+def test_augmentation_changes_the_real_images_and_nothing_else():
+    """Mirrored or not, each image of a batch is the one that would be there without."""
+    plain, mirrored = trainer(), trainer(augment="flip")
+    real, seen = plain.real().numpy(), mirrored.real().numpy()
+    same = [np.array_equal(a, b) for a, b in zip(real, seen, strict=True)]
+    turned = [np.array_equal(a, b[..., ::-1]) for a, b in zip(real, seen, strict=True)]
+    assert any(same) and any(turned) and all(np.logical_or(same, turned))
+    assert np.array_equal(plain.fake().detach().numpy(), mirrored.fake().detach().numpy())
+    mirrored.close()
+
+
+def test_a_closed_trainer_goes_on_where_it_was():
+    one, two = trainer(augment="crop=4"), trainer(augment="crop=4")
+    one.train_step()
+    two.train_step()
+    two.close()
+    assert two.train_step() == one.train_step()
+    one.close()
+    two.close()
+    trainer().close()  # nothing to end
+
+
+def test_what_are_no_single_images_is_refused():
+    chosen = recipe("dcgan")
+    photos = np.zeros((4, 3, 32, 32), np.uint8)
+    for data, unit in (
+        (PairData("facades", photos, photos), "facades has pairs"),
+        (mixture("ring", 10, seed=0), "ring has points"),
+    ):
+        with pytest.raises(DataError, match=f"data set: dcgan needs single images, {unit}"):
+            Trainer(chosen, chosen.configure({}), data, batch_size=2, seed=0)
+
+
+def test_an_augmentation_that_does_not_fit_the_images_is_refused_at_once():
+    with pytest.raises(DataError, match="crop reflects 28 pixels"):
+        trainer(augment="flip,crop=28")
 
 
 def test_a_state_of_other_networks_is_refused():
