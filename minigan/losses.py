@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from math import exp
+
+import numpy as np
 
 from ._tensor import Tensor
 from .array import array_module
@@ -31,6 +34,28 @@ def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
         raise ValueError(
             f"{name}: target shape {target.shape} must be the same as input shape {input.shape}"
         )
+
+
+def _broadcasting(name: str, input: Tensor, target: Tensor) -> None:
+    """As PyTorch does: other shapes are broadcast, and the caller is told that he rarely means it.
+
+    Raises:
+        RuntimeError: they do not broadcast.
+    """
+    if input.shape == target.shape:
+        return
+    try:
+        shape = np.broadcast_shapes(input.shape, target.shape)
+    except ValueError:
+        raise RuntimeError(
+            f"{name}: input shape {input.shape} and target shape {target.shape} do not broadcast"
+        ) from None
+    warnings.warn(
+        f"{name}: target shape {target.shape} differs from input shape {input.shape}; both are "
+        f"broadcast to {shape}, which is rarely what is meant",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def binary_cross_entropy_with_logits(
@@ -73,18 +98,19 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """The squared error (input - target)².
 
     Args:
-        input, target: any one shape (unlike PyTorch's, this does not broadcast).
+        input, target: of one shape; others are broadcast, with a warning.
         reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: the shapes differ, or the reduction is unknown.
+        ValueError: the reduction is unknown.
+        RuntimeError: the shapes do not broadcast.
 
     >>> import minigan
     >>> mse_loss(minigan.tensor([1.0, 3.0]), minigan.tensor([0.0, 0.0]))
     tensor(5., dtype=float32)
     """
     x = as_float("mse_loss", input)
-    _same_shape("mse_loss", x, target)
+    _broadcasting("mse_loss", x, target)
     difference = x - target
     return reduce("mse_loss", difference * difference, reduction)
 
@@ -97,7 +123,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     tensor(2., dtype=float32)
     """
     x = as_float("l1_loss", input)
-    _same_shape("l1_loss", x, target)
+    _broadcasting("l1_loss", x, target)
     return reduce("l1_loss", abs(x - target), reduction)
 
 
@@ -109,7 +135,7 @@ def smooth_l1_loss(
     Source: Girshick 2015, arXiv 1504.08083.
     """
     x = as_float("smooth_l1_loss", input)
-    _same_shape("smooth_l1_loss", x, target)
+    _broadcasting("smooth_l1_loss", x, target)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss: beta must not be negative, got {beta}")
     d = abs(x - target)
@@ -271,7 +297,7 @@ def kl_div(
     dimension, which is the divergence proper; "mean" divides by all elements.
     """
     x = as_float("kl_div", input)
-    _same_shape("kl_div", x, target)
+    _broadcasting("kl_div", x, target)
     if log_target:
         loss = target.exp() * (target - x)
     else:
@@ -287,7 +313,7 @@ def hinge_embedding_loss(
 ) -> Tensor:
     """input where target is 1, max(0, margin - input) where it is -1; elsewhere their sum."""
     x = as_float("hinge_embedding_loss", input)
-    _same_shape("hinge_embedding_loss", x, target)
+    _broadcasting("hinge_embedding_loss", x, target)
     near = where(target != -1, x, 0)
     far = where(target != 1, maximum(margin - x, 0.0), 0)
     return reduce("hinge_embedding_loss", near + far, reduction)

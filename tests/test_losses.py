@@ -146,11 +146,24 @@ def test_float32_stays_float32_and_scalars_are_allowed(loss):
     assert loss(minigan.tensor(0.5), minigan.tensor(1.0)).shape == ()
 
 
-@pytest.mark.parametrize("loss", [bce, F.mse_loss])
 @pytest.mark.parametrize("shape", [(3,), (2, 1), (1, 2), ()])
-def test_shapes_that_differ_are_refused_even_where_they_would_broadcast(loss, shape):
+def test_a_cross_entropy_refuses_other_shapes_even_where_they_would_broadcast(shape):
     with pytest.raises(ValueError, match=r"target shape .* must be the same as input shape \(2,\)"):
-        loss(minigan.ones(2), minigan.ones(*shape))
+        bce(minigan.ones(2), minigan.ones(*shape))
+
+
+@pytest.mark.parametrize(
+    ("loss", "value"),
+    [(F.mse_loss, 5 / 2), (F.l1_loss, 3 / 2), (F.smooth_l1_loss, 1.0), (F.kl_div, -3 / 2)],
+)
+def test_a_distance_broadcasts_other_shapes_with_a_warning(loss, value):
+    """Of (1, 2) and of 0: means over all four pairs; kl_div's target is 1, its logarithm 0."""
+    x = minigan.tensor([1.0, 2.0], requires_grad=True)
+    target = minigan.full((2, 1), 1.0 if loss is F.kl_div else 0.0)
+    with pytest.warns(UserWarning, match=r"shape \(2, 1\) differs .* broadcast to \(2, 2\)"):
+        assert loss(x, target).item() == pytest.approx(value)
+    with pytest.raises(RuntimeError, match=r"\(2,\) and target shape \(3,\) do not broadcast"):
+        loss(x, minigan.ones(3))
 
 
 @pytest.mark.parametrize("loss", [bce, F.mse_loss])

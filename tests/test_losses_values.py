@@ -160,11 +160,12 @@ def test_float32_stays_float32_scalars_are_allowed_and_nothing_has_no_mean(loss)
 
 
 @every_loss
-@pytest.mark.parametrize("shape", [(3,), (2, 1), ()])
-def test_shapes_that_differ_and_unknown_reductions_are_refused(loss, shape):
+def test_shapes_that_do_not_broadcast_and_unknown_reductions_are_refused(loss):
     name = loss.__name__
-    with pytest.raises(ValueError, match=rf"^{name}: target shape .* input shape \(2,\)"):
-        loss(minigan.ones(2), minigan.ones(*shape))
+    strict = name == "binary_cross_entropy"  # also of shapes that would broadcast
+    said = "must be the same as input shape" if strict else "do not broadcast"
+    with pytest.raises(ValueError if strict else RuntimeError, match=f"^{name}: .* {said}"):
+        loss(minigan.ones(2), minigan.ones(3))
     with pytest.raises(ValueError, match=f'^{name}: reduction must be .* got "average"'):
         loss(minigan.ones(2), minigan.ones(2), reduction="average")
 
