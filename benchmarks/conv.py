@@ -19,8 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-FORCING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.step import FORCING, ROOT
 
 # name: batch, input channels, height, output channels, kernel, stride, padding.  A transposed
 # convolution is the dgrad of the layer named here, so each line serves both directions.
@@ -145,6 +144,8 @@ def main() -> None:
             ended = subprocess.run(
                 command, env=environment, cwd=ROOT, capture_output=True, text=True
             )
+            if ended.returncode and engine == "minigan":
+                raise SystemExit(ended.stderr)
             answer = json.loads(ended.stdout)[name] if ended.returncode == 0 else None
             results.setdefault(name, {})[engine] = answer
     print(

@@ -125,10 +125,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--keep-environment", action="store_true", help="see above")
     arguments = parser.parse_args()
-    environment = dict(os.environ)
-    taken = [] if arguments.keep_environment else [v for v in FORCING if v in environment]
-    for variable in taken:
-        del environment[variable]
+    taken = [] if arguments.keep_environment else [v for v in FORCING if v in os.environ]
+    environment = {k: v for k, v in os.environ.items() if k not in taken}
     rows = []
     product = Contestant("sgemm", sys.executable, "-", arguments.threads, environment)
     rates = []

@@ -55,7 +55,7 @@ def _arithmetic(step: Callable[[], float]) -> int:
     return total
 
 
-def _torch(workload: str, threads: int, best: bool) -> tuple[Callable[[], float], str, None]:
+def _torch(workload: str, threads: int, best: bool) -> tuple[Callable[[], float], str]:
     import torch
 
     torch.manual_seed(0)
@@ -68,7 +68,7 @@ def _torch(workload: str, threads: int, best: bool) -> tuple[Callable[[], float]
             return value if flat else value.to(memory_format=torch.channels_last)
 
         options = Options(frozen=True, prepare=prepare, adam={"fused": True})
-    return WORKLOADS[workload](torch, options), f"torch {torch.__version__}", None
+    return WORKLOADS[workload](torch, options), f"torch {torch.__version__}"
 
 
 def _dezero(workload: str, threads: int) -> tuple[Callable[[], float], str]:
@@ -134,7 +134,7 @@ def main() -> None:
     elif engine == "dezero":
         step, versions = _dezero(workload, threads)
     else:
-        step, versions, _ = _torch(workload, threads, best=engine == "best")
+        step, versions = _torch(workload, threads, best=engine == "best")
     for _ in range(1 if engine == "dezero" else 3):
         step()
     print(json.dumps({"versions": versions, "processor": _processor()}), flush=True)

@@ -14,7 +14,8 @@ engines do not share is passed in: how an option such as a fused optimizer is as
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 BATCH = 64
@@ -36,6 +37,20 @@ class Options:
         adam: dict[str, Any] | None = None,
     ):
         self.frozen, self.prepare, self.adam = frozen, prepare, adam or {}
+
+    def optimizers(self, lib: Any, lr: float, betas: tuple, *networks: Any) -> list[Any]:
+        """An Adam for each of the networks."""
+        settings = {"lr": lr, "betas": betas, **self.adam}
+        return [lib.optim.Adam(network.parameters(), **settings) for network in networks]
+
+    @contextmanager
+    def generator_turn(self, critic: Any) -> Iterator[None]:
+        """A block of the generator's step: with ``frozen``, the critic is held still in it."""
+        if self.frozen:
+            critic.requires_grad_(False)
+        yield
+        if self.frozen:
+            critic.requires_grad_(True)
 
 
 def _dcgan(lib: Any, size: int, norm: bool) -> tuple[Any, Any, tuple[int, ...]]:
@@ -93,9 +108,7 @@ def dcgan(lib: Any, options: Options, size: int) -> Callable[[], float]:
     generator, critic, shape = _dcgan(lib, size, norm=True)
     generator, critic = options.prepare(generator), options.prepare(critic)
     real = options.prepare(lib.randn(*shape).tanh())
-    adam = {"lr": 2e-4, "betas": (0.5, 0.999), **options.adam}
-    g_adam = lib.optim.Adam(generator.parameters(), **adam)
-    d_adam = lib.optim.Adam(critic.parameters(), **adam)
+    g_adam, d_adam = options.optimizers(lib, 2e-4, (0.5, 0.999), generator, critic)
     ones, zeros = lib.ones(BATCH, 1), lib.zeros(BATCH, 1)
     loss = lib.nn.BCEWithLogitsLoss()
 
@@ -108,12 +121,9 @@ def dcgan(lib: Any, options: Options, size: int) -> Callable[[], float]:
         on_fake.backward()
         d_adam.step()
         g_adam.zero_grad()
-        if options.frozen:
-            critic.requires_grad_(False)
-        fooled = loss(critic(fake), ones)
-        fooled.backward()
-        if options.frozen:
-            critic.requires_grad_(True)
+        with options.generator_turn(critic):
+            fooled = loss(critic(fake), ones)
+            fooled.backward()
         g_adam.step()
         return on_real.item() + on_fake.item() + fooled.item()
 
@@ -125,9 +135,7 @@ def wgan_gp(lib: Any, options: Options, size: int) -> Callable[[], float]:
     generator, critic, shape = _dcgan(lib, size, norm=False)
     generator, critic = options.prepare(generator), options.prepare(critic)
     real = options.prepare(lib.randn(*shape).tanh())
-    adam = {"lr": 1e-4, "betas": (0.5, 0.9), **options.adam}
-    g_adam = lib.optim.Adam(generator.parameters(), **adam)
-    d_adam = lib.optim.Adam(critic.parameters(), **adam)
+    g_adam, d_adam = options.optimizers(lib, 1e-4, (0.5, 0.9), generator, critic)
 
     def step() -> float:
         d_adam.zero_grad()
@@ -140,12 +148,9 @@ def wgan_gp(lib: Any, options: Options, size: int) -> Callable[[], float]:
         d_loss.backward()
         d_adam.step()
         g_adam.zero_grad()
-        if options.frozen:
-            critic.requires_grad_(False)
-        g_loss = -critic(fake).mean()
-        g_loss.backward()
-        if options.frozen:
-            critic.requires_grad_(True)
+        with options.generator_turn(critic):
+            g_loss = -critic(fake).mean()
+            g_loss.backward()
         g_adam.step()
         return d_loss.item() + g_loss.item()
 
@@ -186,9 +191,7 @@ def cgan(lib: Any, options: Options) -> Callable[[], float]:
     real = lib.randn(BATCH, 1, 28, 28).tanh()
     labels = lib.eye(10)[lib.arange(10).repeat(7)[:BATCH]]
     planes = labels.reshape(BATCH, 10, 1, 1).expand(BATCH, 10, 28, 28)
-    adam = {"lr": 2e-4, "betas": (0.5, 0.999), **options.adam}
-    g_adam = lib.optim.Adam(generator.parameters(), **adam)
-    d_adam = lib.optim.Adam(critic.parameters(), **adam)
+    g_adam, d_adam = options.optimizers(lib, 2e-4, (0.5, 0.999), generator, critic)
     ones, zeros = lib.ones(BATCH, 1), lib.zeros(BATCH, 1)
     loss = nn.BCEWithLogitsLoss()
 
@@ -202,12 +205,9 @@ def cgan(lib: Any, options: Options) -> Callable[[], float]:
         d_loss.backward()
         d_adam.step()
         g_adam.zero_grad()
-        if options.frozen:
-            critic.requires_grad_(False)
-        g_loss = loss(judge(fake), ones)
-        g_loss.backward()
-        if options.frozen:
-            critic.requires_grad_(True)
+        with options.generator_turn(critic):
+            g_loss = loss(judge(fake), ones)
+            g_loss.backward()
         g_adam.step()
         return d_loss.item() + g_loss.item()
 
@@ -288,9 +288,7 @@ def pix2pix(lib: Any, options: Options) -> Callable[[], float]:
     )
     generator, critic = options.prepare(UNet()), options.prepare(critic)
     source, target = (options.prepare(lib.randn(1, 3, 64, 64).tanh()) for _ in range(2))
-    adam = {"lr": 2e-4, "betas": (0.5, 0.999), **options.adam}
-    g_adam = lib.optim.Adam(generator.parameters(), **adam)
-    d_adam = lib.optim.Adam(critic.parameters(), **adam)
+    g_adam, d_adam = options.optimizers(lib, 2e-4, (0.5, 0.999), generator, critic)
     ones, zeros = lib.ones(1, 1, 6, 6), lib.zeros(1, 1, 6, 6)
     loss, distance = nn.BCEWithLogitsLoss(), nn.L1Loss()
 
@@ -304,12 +302,9 @@ def pix2pix(lib: Any, options: Options) -> Callable[[], float]:
         d_loss.backward()
         d_adam.step()
         g_adam.zero_grad()
-        if options.frozen:
-            critic.requires_grad_(False)
-        g_loss = loss(judge(fake), ones) + 100 * distance(fake, target)
-        g_loss.backward()
-        if options.frozen:
-            critic.requires_grad_(True)
+        with options.generator_turn(critic):
+            g_loss = loss(judge(fake), ones) + 100 * distance(fake, target)
+            g_loss.backward()
         g_adam.step()
         return d_loss.item() + g_loss.item()
 

@@ -155,9 +155,9 @@ def exclusive(array: Array) -> bool:
     base = array.base
     if base is None:
         return True
-    count = getattr(sys, "getrefcount", None)
     if not isinstance(base, np.ndarray):  # memory of the pool, or somebody's buffer
         return memory.owns(array)
+    count = getattr(sys, "getrefcount", None)
     whole = array.flags.writeable and base.size == array.size  # a repetition is read-only
     whole = whole and (base.base is None or memory.owns(base))
     return whole and count is not None and count(base) == 3  # the view's, ours and the call's

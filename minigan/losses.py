@@ -186,12 +186,15 @@ def nll_loss(
         ValueError: another number of targets than samples.
         RuntimeError: other shapes that do not fit, targets that are no integers.
     """
-    return _nll("nll_loss", as_float("nll_loss", input), target, weight, ignore_index, reduction)
+    x = as_float("nll_loss", input)
+    loss, weights = _nll("nll_loss", x, target, weight, ignore_index)
+    return _weighted("nll_loss", loss, weights, reduction)
 
 
 def _nll(
-    name: str, x: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
-) -> Tensor:
+    name: str, x: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
+) -> tuple[Tensor, Tensor]:
+    """Every target's loss, and the weights that its mean is taken with."""
     if as_tensor(name, target).dtype.kind not in "iu":
         raise RuntimeError(f"{name}: expected integer classes as target, got {target.dtype}")
     dim = 0 if x.ndim == 1 else 1
@@ -213,7 +216,11 @@ def _nll(
         weights = Tensor(counted.astype(x.dtype))
     else:
         weights = Tensor(weight.array[chosen] * counted)
-    loss = -where(Tensor(xp.asarray(counted)), picked, 0) * weights
+    return -where(Tensor(xp.asarray(counted)), picked, 0) * weights, weights
+
+
+def _weighted(name: str, loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
+    """``reduce`` of losses that hold their weights already: "mean" divides by the weights."""
     if reduction == "mean":
         return loss.sum() / weights.sum()
     return reduce(name, loss, reduction)
@@ -255,37 +262,24 @@ def cross_entropy(
     if not x.ndim:
         raise RuntimeError(f"{name}: expected input (C,), (N, C) or (N, C, …), got shape ()")
     dim = 0 if x.ndim == 1 else 1
-    logs = log_softmax(x, dim)
-    _check_weight(name, weight, x.shape[dim])
-    classes = x.shape[dim]
+    logs, classes = log_softmax(x, dim), x.shape[dim]
+    _check_weight(name, weight, classes)
     shape = (-1, *(1,) * (x.ndim - dim - 1))
-    weights = None if weight is None else weight.reshape(shape)
+    weighted = logs if weight is None else logs * weight.reshape(shape)
     if as_tensor(name, target).shape == x.shape and target.dtype.kind in "fc":
         if ignore_index >= 0:
             raise RuntimeError(f"{name}: ignore_index is for classes, got probabilities as target")
-        t = target if not label_smoothing else target * (1 - label_smoothing) + (
-            label_smoothing / classes
-        )  # fmt: skip
-        loss = -(logs * t if weights is None else logs * t * weights).sum(dim)
+        if label_smoothing:
+            target = target * (1 - label_smoothing) + label_smoothing / classes
+        loss = -(weighted * target).sum(dim)
         if reduction == "mean":
             return loss.sum() / float(loss.numel())
         return reduce(name, loss, reduction)
-    hard = _nll(name, logs, target, weight, ignore_index, reduction)
-    if not label_smoothing:
-        return hard
-    counted = Tensor(array_module(x.array).asarray(target.array != ignore_index))
-    every = -(logs if weights is None else logs * weights).sum(dim)
-    smooth = where(counted, every, 0)
-    if reduction == "mean":
-        if weight is None:
-            total = float(counted.array.sum())
-        else:
-            chosen = array_module(x.array).where(counted.array, target.array, 0)
-            total = float((weight.array[chosen] * counted.array).sum())
-        smooth = smooth.sum() / total
-    else:
-        smooth = reduce(name, smooth, reduction)
-    return hard * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+    loss, weights = _nll(name, logs, target, weight, ignore_index)
+    if label_smoothing:
+        even = where(target != ignore_index, -weighted.sum(dim), 0)
+        loss = loss * (1 - label_smoothing) + even * (label_smoothing / classes)
+    return _weighted(name, loss, weights, reduction)
 
 
 def kl_div(

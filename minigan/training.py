@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._console import interrupts_wait, say
+from ._console import INTERRUPTED, interrupts_wait, say
 
 if TYPE_CHECKING:
     from .run import Run
@@ -25,7 +25,6 @@ _NEEDED = (
     *("PIL.Image", "PIL.ImageOps", "pickletools"),
     *("scipy.special", "threadpoolctl", "tqdm", "minigan.run"),
 )
-_NAMED = 3  # images left out that are named
 
 
 class Usage(ValueError):
@@ -33,6 +32,7 @@ class Usage(ValueError):
 
 
 def settings_from(pairs: Sequence[str]) -> dict[str, str]:
+    """The words after ``--set``, each NAME=VALUE, as values by name."""
     values = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -43,6 +43,7 @@ def settings_from(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def train(arguments: argparse.Namespace) -> int:
+    """The command: returns its exit code."""
     with interrupts_wait():
         for name in _NEEDED:
             import_module(name)
@@ -66,9 +67,10 @@ def train(arguments: argparse.Namespace) -> int:
 def _left_out(skipped: Sequence[str]) -> list[str]:
     if not skipped:
         return []
-    more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    from .data.pictures import listed
+
     images = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
-    return [f"{images} cannot be used, left out: {'; '.join(skipped[:_NAMED])}{more}"]
+    return [f"{images} cannot be used, left out: {listed(skipped)}"]
 
 
 def _begin(arguments: argparse.Namespace) -> Run:
@@ -121,14 +123,14 @@ def _expect_apart(out: Path, name: str) -> None:
     """The pictures that a run draws must not be taken for images to train on."""
     from .config import RunError
     from .data.pictures import split_folder
+    from .data.registry import parsed
 
-    for place in name.split(":", 1)[1:]:
-        for folder in map(Path, place.split(",")):
-            if folder.is_dir() and out.resolve().is_relative_to(split_folder(folder, "train")):
-                raise RunError(
-                    f"--out {out}: lies in the folder of the training images, which its pictures "
-                    "would join; give a folder elsewhere"
-                )
+    for folder in parsed(name)[1]:
+        if folder.is_dir() and out.resolve().is_relative_to(split_folder(folder, "train")):
+            raise RunError(
+                f"--out {out}: lies in the folder of the training images, which its pictures "
+                "would join; give a folder elsewhere"
+            )
 
 
 def _resume(arguments: argparse.Namespace) -> Run:
@@ -234,7 +236,7 @@ def _watch(run: Run) -> int:
     step, folder = run.trainer.step, run.folder
     if not finished:
         print(f"interrupted at step {step}; go on with: minigan train --resume {folder}")
-        return 130
+        return INTERRUPTED
     if step == bar.first:
         print(f"{folder}: already trained to step {step}; --steps N trains further")
         return 0

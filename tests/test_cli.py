@@ -10,6 +10,7 @@ import pytest
 from minigan import cli, data, training
 from minigan import run as runs
 from minigan.config import Config, choose_device
+from minigan.gan import recipe, recipe_names
 from minigan.serialize import read_npz
 
 
@@ -175,7 +176,17 @@ def test_clipped_targets_are_said(capsys, tmp_path, monkeypatch):
 
 def test_list_names_every_recipe_with_its_source(capsys):
     out, _ = call(capsys, "list")
-    assert "dcgan" in out and "1511.06434" in out
+    assert [line.split()[0] for line in out.splitlines()] == list(recipe_names())
+    for line, name in zip(out.splitlines(), recipe_names(), strict=True):
+        assert recipe(name).summary in line and line.endswith(f"({recipe(name).source})")
+    assert "1511.06434" in out
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_show_prints_the_algorithm_of_every_recipe(capsys, name):
+    out, _ = call(capsys, "show", name)
+    assert out.startswith(f"{name}: {recipe(name).summary}\n{recipe(name).source}\n\n    repeat:")
+    assert "\n        G descends  " in out
 
 
 def test_show_prints_layers_shapes_and_settings(capsys):

@@ -148,6 +148,13 @@ def test_an_option_that_does_not_fit_is_one_line(capsys, photos, arguments, said
     assert sorted(os.listdir(photos)) == ["newt", "toad"]
 
 
+def test_a_run_in_a_folder_with_a_comma_in_its_name_is_refused(capsys, photos):
+    photos.rename(photos.with_name("a,b"))
+    arguments = ["--data", "folder:a,b", "--out", "a,b/run", *TINY]
+    assert "lies in the folder of" in call(capsys, "train", "dcgan", *arguments, code=2)
+    assert not os.path.exists("a,b/run")
+
+
 def test_a_run_beside_the_training_split_is_no_mistake(capsys, photos, begun):
     (photos / "newt").rename(photos / "train")
     (photos / "toad").rename(photos / "test")

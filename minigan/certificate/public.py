@@ -8,19 +8,18 @@ import minigan
 
 from .. import Generator, Tensor
 from ..nn import functional as F
+from .functions import CUBE, FILTER, GRID, ROW
 
-LINE, GRID, CUBE, ROW = (6,), (3, 4), (2, 3, 4), (4,)
-SERIES, IMAGE, FILTER = (2, 4, 6), (2, 4, 4, 6), (4, 2, 3, 3)
+LINE, SERIES, IMAGE = (6,), (2, 4, 6), (2, 4, 4, 6)
 LABELS = Tensor(np.array([2, 0, 3]))
 INDEX = Tensor(np.array([[0, 2, 1], [1, 1, 0]]))
 MASK = Tensor(np.arange(12).reshape(3, 4) % 3 == 0)
 SIGNS = Tensor(np.where(np.arange(12).reshape(3, 4) % 2, 1.0, -1.0))
 
 
-def _half(*shape: int) -> Tensor:
-    """Constant probabilities between 0 and 1."""
-    values = np.random.default_rng(1).uniform(0.1, 0.9, shape or GRID)
-    return Tensor(values)
+def _probabilities() -> Tensor:
+    """Constants between 0 and 1."""
+    return Tensor(np.random.default_rng(1).uniform(0.1, 0.9, GRID))
 
 
 def _rng() -> Generator:
@@ -39,18 +38,52 @@ def _plain(shapes: list, names: str) -> dict:
 POSITIVE = {
     "cosine_similarity",
     "div",
-    "true_divide",
     "divide",
     "log",
-    "log2",
     "log10",
     "log1p",
+    "log2",
     "norm",
     "pow",
     "prod",
     "reciprocal",
+    "rsqrt",
+    "sqrt",
+    "std",
+    "true_divide",
 }
-POSITIVE |= {"rsqrt", "sqrt", "std"}
+
+# Their options are made for the shapes given here; the others get drawn ones.
+FIXED = {
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "broadcast_to",
+    "conv1d",
+    "conv2d",
+    "cross_entropy",
+    "embedding",
+    "fold",
+    "gather",
+    "glu",
+    "group_norm",
+    "hinge_embedding_loss",
+    "index_select",
+    "kl_div",
+    "layer_norm",
+    "masked_fill",
+    "masked_select",
+    "narrow",
+    "nll_loss",
+    "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "reshape",
+    "scatter",
+    "scatter_add",
+    "select",
+    "unflatten",
+    "where",
+}
 
 PUBLIC: dict[str, tuple] = {
     **_plain(
@@ -145,17 +178,20 @@ PUBLIC: dict[str, tuple] = {
     "pixel_shuffle": ([IMAGE], lambda x: F.pixel_shuffle(x, 2)),
     "pixel_unshuffle": ([IMAGE], lambda x: F.pixel_unshuffle(x, 2)),
     # losses
-    "binary_cross_entropy": ([GRID], lambda x: F.binary_cross_entropy(x.sigmoid(), _half())),
+    "binary_cross_entropy": (
+        [GRID],
+        lambda x: F.binary_cross_entropy(x.sigmoid(), _probabilities()),
+    ),
     "binary_cross_entropy_with_logits": (
         [GRID, GRID],
-        lambda x, w: F.binary_cross_entropy_with_logits(x, _half(), pos_weight=w),
+        lambda x, w: F.binary_cross_entropy_with_logits(x, _probabilities(), pos_weight=w),
     ),
     "cross_entropy": (
         [GRID],
         lambda x: F.cross_entropy(x, LABELS, label_smoothing=0.1),
     ),
     "hinge_embedding_loss": ([GRID], lambda x: F.hinge_embedding_loss(x, SIGNS, 1.5)),
-    "kl_div": ([GRID], lambda x: F.kl_div(x, _half())),
+    "kl_div": ([GRID], lambda x: F.kl_div(x, _probabilities())),
     "nll_loss": ([GRID], lambda x: F.nll_loss(x, LABELS)),
 }
 

@@ -9,16 +9,6 @@ from ..array import array_module
 from .geometry import Geometry
 
 
-def _taps(g: Geometry, frame):
-    """The view of the padded image (N, groups, C/groups, H, W) that each filter tap sees."""
-    for r in range(g.R):
-        for s in range(g.S):
-            i, j = r * g.dilation[0], s * g.dilation[1]
-            rows = slice(i, i + (g.P - 1) * g.stride[0] + 1, g.stride[0])
-            columns = slice(j, j + (g.Q - 1) * g.stride[1] + 1, g.stride[1])
-            yield r, s, frame[..., rows, columns]
-
-
 def _frame_size(g: Geometry) -> tuple[int, int]:
     t, b, left, right = g.pad
     return g.H + t + b, g.W + left + right
@@ -32,8 +22,8 @@ def _columns(g: Geometry, x):
     split = x.reshape(n, g.groups, c, g.H, g.W)
     frame[..., g.pad[0] : g.pad[0] + g.H, g.pad[2] : g.pad[2] + g.W] = split
     columns = xp.empty((n, g.groups, c, g.R, g.S, g.P, g.Q), dtype=x.dtype)
-    for r, s, view in _taps(g, frame):
-        columns[:, :, :, r, s] = view
+    for r, s, down, across in g.taps():
+        columns[:, :, :, r, s] = frame[..., down, across]
     return columns.reshape(n, g.groups, c * g.R * g.S, g.P * g.Q)
 
 
@@ -53,8 +43,8 @@ def dgrad(g: Geometry, y, w, b=None):
     columns = xp.matmul(filters, y.reshape(n, g.groups, k // g.groups, g.P * g.Q))
     columns = columns.reshape(n, g.groups, c, g.R, g.S, g.P, g.Q)
     frame = xp.zeros((n, g.groups, c, *_frame_size(g)), dtype=columns.dtype)
-    for r, s, view in _taps(g, frame):
-        view += columns[:, :, :, r, s]
+    for r, s, down, across in g.taps():
+        frame[..., down, across] += columns[:, :, :, r, s]
     x = frame[..., g.pad[0] : g.pad[0] + g.H, g.pad[2] : g.pad[2] + g.W]
     x = x.reshape(n, g.groups * c, g.H, g.W)
     return x if b is None else x + b.reshape(-1, 1, 1)

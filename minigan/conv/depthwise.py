@@ -6,14 +6,12 @@ output channel:  y += x[shifted by the tap]·w[tap].  R·S such passes, on image
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
 from .geometry import Geometry
-from .layout import chunks, framed, image_frame, nchw, nhwc
+from .layout import chunks, framed, image_frame, nchw, nhwc, unframed
 
 
 def fits(g: Geometry, channels: int) -> bool:
@@ -21,14 +19,8 @@ def fits(g: Geometry, channels: int) -> bool:
     return g.groups == channels > 1
 
 
-def _taps(g: Geometry, frame: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
-    """The part (N, P, Q, C, 1) of the frame that each tap sees."""
-    for r in range(g.R):
-        for s in range(g.S):
-            i, j = r * g.dilation[0], s * g.dilation[1]
-            rows = slice(i, i + (g.P - 1) * g.stride[0] + 1, g.stride[0])
-            columns = slice(j, j + (g.Q - 1) * g.stride[1] + 1, g.stride[1])
-            yield r, s, frame[:, rows, columns, :, None]
+def _batches(g: Geometry, n: int, c: int, k: int, dtype: np.dtype) -> list[slice]:
+    return chunks(n, g.P * g.Q * (g.stride[0] * g.stride[1] * c + 2 * k) * dtype.itemsize)
 
 
 def _filters(w: np.ndarray, groups: int) -> np.ndarray:
@@ -42,14 +34,15 @@ def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
     (n, c), k = x.shape[:2], w.shape[0]
     dtype, taps = np.result_type(x, w), _filters(w, g.groups)
     y = memory.empty((n, g.P, g.Q, k), dtype)
-    batches = chunks(n, g.P * g.Q * (g.stride[0] * g.stride[1] * c + 2 * k) * dtype.itemsize)
+    batches = _batches(g, n, c, k, dtype)
 
     def task(i: int) -> None:
         out = y[batches[i]].reshape(-1, g.P, g.Q, c, k // c)
         out[...] = 0 if b is None else b.reshape(c, k // c)
         product = scratch("product", out.shape, dtype)
-        for r, s, seen in _taps(g, framed(x[batches[i]], *image_frame(g))):
-            np.multiply(seen, taps[r, s], out=product)
+        frame = framed(x[batches[i]], *image_frame(g))
+        for r, s, rows, columns in g.taps():
+            np.multiply(frame[:, rows, columns, :, None], taps[r, s], out=product)
             np.add(out, product, out=out)
 
     parallel(task, len(batches))
@@ -61,21 +54,17 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
     (n, k), c = y.shape[:2], g.groups
     dtype, taps = np.result_type(y, w), _filters(w, g.groups)
     x = memory.empty((n, g.H, g.W, c), dtype)
-    (top, left), (height, width) = image_frame(g)
-    rows, cols = max(min(height - top, g.H), 0), max(min(width - left, g.W), 0)
-    batches = chunks(n, g.P * g.Q * (g.stride[0] * g.stride[1] * c + 2 * k) * dtype.itemsize)
+    before, size = image_frame(g)
+    batches = _batches(g, n, c, k, dtype)
 
     def task(i: int) -> None:
         out = x[batches[i]]
         given = nhwc(y[batches[i]]).reshape(-1, g.P, g.Q, c, k // c)
-        frame = scratch("frame", (len(out), height, width, c), dtype)
+        frame = scratch("frame", (len(out), *size, c), dtype)
         frame[...] = 0
-        for r, s, seen in _taps(g, frame):
-            seen[..., 0] += (given * taps[r, s]).sum(axis=-1)
-        out[...] = 0
-        out[:, :rows, :cols] = frame[:, top : top + rows, left : left + cols]
-        if b is not None:
-            out += b
+        for r, s, rows, columns in g.taps():
+            frame[:, rows, columns] += (given * taps[r, s]).sum(axis=-1)
+        unframed(frame, before, out, b)
 
     parallel(task, len(batches))
     return nchw(x)
@@ -85,13 +74,14 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
     (n, c), k = x.shape[:2], y.shape[1]
     dtype = np.result_type(x, y)
-    batches = chunks(n, g.P * g.Q * (g.stride[0] * g.stride[1] * c + 2 * k) * dtype.itemsize)
+    batches = _batches(g, n, c, k, dtype)
     sums = np.zeros((max(1, len(batches)), g.R, g.S, c, k // c), dtype)
 
     def task(i: int) -> None:
         given = nhwc(y[batches[i]]).reshape(-1, g.P, g.Q, c, k // c)
-        for r, s, seen in _taps(g, framed(x[batches[i]], *image_frame(g))):
-            sums[i, r, s] = (seen * given).sum(axis=(0, 1, 2))
+        frame = framed(x[batches[i]], *image_frame(g))
+        for r, s, rows, columns in g.taps():
+            sums[i, r, s] = (frame[:, rows, columns, :, None] * given).sum(axis=(0, 1, 2))
 
     parallel(task, len(batches))
     return sums.sum(axis=0, dtype=dtype).transpose(2, 3, 0, 1).reshape(k, 1, g.R, g.S)

@@ -14,7 +14,7 @@ _IMAGES = re.compile(r"(\d{1,6})x(\d{1,6})x(\d{1,6})x(\d{1,6}),(\d{1,6})((?:,[ks
 
 
 def parsed(text: str) -> tuple[Geometry, int, int, int]:
-    """(geometry, batch, input channels, output channels) from such a text.
+    """(geometry, batch, input channels, output channels) from a text as ``FORM`` says.
 
     k is the (square) filter's size, 3 if left out; s the stride, 1; p the padding, 0; g the
     groups, 1.
@@ -65,5 +65,5 @@ def describe(text: str) -> str:
             if name != chosen and fits(name, routine, g, c, np.dtype(np.float32))
         ]
         line = f"{routine:<7}{chosen:<12}"
-        lines.append(line + (f"(fits too: {', '.join(others)})" if others else "").rstrip())
+        lines.append((line + (f"(fits too: {', '.join(others)})" if others else "")).rstrip())
     return "\n".join(lines)

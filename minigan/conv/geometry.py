@@ -11,6 +11,7 @@ transposed direction has to know H and W: it produces them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 Pair = tuple[int, int]
@@ -53,3 +54,12 @@ class Geometry:
         """Output columns."""
         _, _, left, right = self.pad
         return (self.W + left + right - self.dilation[1] * (self.S - 1) - 1) // self.stride[1] + 1
+
+    def taps(self) -> Iterator[tuple[int, int, slice, slice]]:
+        """(r, s, rows, columns) for every tap: the P×Q pixels of the padded image that it sees."""
+        for r in range(self.R):
+            for s in range(self.S):
+                i, j = r * self.dilation[0], s * self.dilation[1]
+                rows = slice(i, i + (self.P - 1) * self.stride[0] + 1, self.stride[0])
+                columns = slice(j, j + (self.Q - 1) * self.stride[1] + 1, self.stride[1])
+                yield r, s, rows, columns

@@ -18,6 +18,8 @@ from ..cpu import memory, products
 from ..cpu.threads import parallel, scratch
 from .geometry import Geometry
 from .layout import (
+    PARTS,
+    ROWS,
     chunks,
     filter_matrix,
     framed,
@@ -25,11 +27,9 @@ from .layout import (
     matrix,
     nchw,
     pixels,
+    unframed,
     windows,
 )
-
-PARTS = 4  # sums over the batch are made in this many parts, whatever the number of threads
-ROWS = 512  # the least rows of a product that is added to a sum: below, the adding costs more
 
 
 def _columns(g: Geometry, x: np.ndarray) -> np.ndarray:
@@ -103,8 +103,7 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
     dtype = np.result_type(y, w)
     filters = filter_matrix(w, g.groups).transpose(0, 2, 1)
     x = memory.empty((n, g.H, g.W, c), dtype)
-    (top, left), (height, width) = image_frame(g)
-    rows, cols = max(min(height - top, g.H), 0), max(min(width - left, g.W), 0)
+    before, size = image_frame(g)
     batches = chunks(n, g.P * g.Q * g.R * g.S * c * dtype.itemsize)
     multiply = np.matmul if len(batches) > 1 else _by_group
 
@@ -115,22 +114,12 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
         multiply(pixels(y[batch], g.groups), filters, out=product)
         shape = (g.groups, count, g.P, g.Q, g.R, g.S, w.shape[1])
         taps = product.reshape(shape).transpose(4, 5, 1, 2, 3, 0, 6)  # R, S, N, P, Q, groups, C/g
-        frame = scratch("frame", (count, height, width, c), dtype)
+        frame = scratch("frame", (count, *size, c), dtype)
         frame[...] = 0
         split = frame.reshape(*frame.shape[:3], g.groups, w.shape[1])
-        for r in range(g.R):
-            for s in range(g.S):
-                i, j = r * g.dilation[0], s * g.dilation[1]
-                split[
-                    :,
-                    i : i + (g.P - 1) * g.stride[0] + 1 : g.stride[0],
-                    j : j + (g.Q - 1) * g.stride[1] + 1 : g.stride[1],
-                ] += taps[r, s]
-        x[batch, rows:] = 0
-        x[batch, :rows, cols:] = 0
-        x[batch, :rows, :cols] = frame[:, top : top + rows, left : left + cols]
-        if b is not None:
-            x[batch] += b
+        for r, s, rows, columns in g.taps():
+            split[:, rows, columns] += taps[r, s]
+        unframed(frame, before, x[batch], b)
 
     parallel(task, len(batches))
     return nchw(x)

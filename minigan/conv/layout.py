@@ -17,6 +17,8 @@ from .geometry import Geometry
 CHUNK_BYTES = 4 << 20  # of working memory for the images that are treated at a time
 SMALL_BYTES = 1 << 18  # so little is not worth sharing
 PIECES = 4  # else there are at least so many pieces, for the threads to share
+PARTS = 4  # sums over the batch are made in this many parts, whatever the number of threads
+ROWS = 512  # the least rows of a product that is added to a sum: below, the adding costs more
 
 
 def chunks(n: int, bytes_per_image: int, least: int = 1) -> list[slice]:
@@ -65,6 +67,23 @@ def framed(
     return frame
 
 
+def unframed(
+    frame: np.ndarray, before: tuple[int, int], out: np.ndarray, b: np.ndarray | None
+) -> None:
+    """The way back: out (N, H, W, C) from the frame at ``before``, plus b (C,).
+
+    Rows and columns that the frame does not reach are zero (plus b).
+    """
+    _, h, w, _ = out.shape
+    seen = frame[:, before[0] : before[0] + h, before[1] : before[1] + w]
+    _, rows, columns, _ = seen.shape
+    out[:, rows:] = 0
+    out[:, :rows, columns:] = 0
+    out[:, :rows, :columns] = seen
+    if b is not None:  # while the images are still in cache
+        out += b
+
+
 def image_frame(g: Geometry) -> tuple[tuple[int, int], tuple[int, int]]:
     """Where the image starts in the part of the padded image that filters reach, and its size."""
     height = (g.P - 1) * g.stride[0] + (g.R - 1) * g.dilation[0] + 1
@@ -84,10 +103,10 @@ def windows(image, start, step, count, taps, tap_step, groups):
     )
 
 
-def matrix(view: np.ndarray, purpose: str = "columns") -> np.ndarray:
+def matrix(view: np.ndarray) -> np.ndarray:
     """Windows as (groups, pixels, taps·C/groups): a row for each filter position."""
     groups, n, p, q, r, s, c = view.shape
-    columns = scratch(purpose, view.shape, view.dtype)
+    columns = scratch("columns", view.shape, view.dtype)
     np.copyto(columns, view)
     return columns.reshape(groups, n * p * q, r * s * c)
 

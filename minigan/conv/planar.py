@@ -19,8 +19,7 @@ import numpy as np
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
 from .geometry import Geometry
-from .im2col import PARTS
-from .layout import chunks, filter_matrix, image_frame, nchw, pixels
+from .layout import PARTS, chunks, filter_matrix, image_frame, nchw, pixels
 
 CHANNELS = 4  # at most
 

@@ -10,9 +10,7 @@ import numpy as np
 from ..cpu import copies, memory
 from ..cpu.threads import parallel
 from .geometry import Geometry
-from .layout import chunks, nchw, nhwc
-
-PARTS = 4  # wgrad sums over the pixels in this many parts
+from .layout import PARTS, ROWS, chunks, nchw, nhwc
 
 
 def fits(g: Geometry) -> bool:
@@ -21,6 +19,7 @@ def fits(g: Geometry) -> bool:
 
 
 def _times(x: np.ndarray, matrix: np.ndarray, b: np.ndarray | None) -> np.ndarray:
+    """The pixels of x (N, C, H, W) times a matrix (C, K), plus b (K,): (N, K, H, W)."""
     n, h, w, c = nhwc(x).shape
     dtype = np.result_type(x, matrix)
     y = memory.empty((n, h, w, matrix.shape[1]), dtype)
@@ -50,7 +49,7 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, H, W)."""
     c, k = x.shape[1], y.shape[1]
     left, right = (copies.contiguous(nhwc(v)).reshape(-1, v.shape[1]) for v in (x, y))
-    parts = max(1, min(PARTS, len(left) // 512))
+    parts = max(1, min(PARTS, len(left) // ROWS))
     sums = np.empty((parts, c, k), np.result_type(x, y))
     bounds = [len(left) * i // parts for i in range(parts + 1)]
 

@@ -17,6 +17,7 @@ from ..cpu.threads import parallel, scratch
 from .geometry import Geometry
 from .layout import framed
 
+BLOCKS = 8  # of input channels, whose filters are transformed at a time
 POINTS = (0, 1, -1, 2, Fraction(-1, 2))  # the finite ones, in the order in which they are used
 
 
@@ -87,6 +88,7 @@ class Plan:
         self.r = g.R // self.s
         self.n = m + self.r - 1
         self.tiles = -(-g.P // m), -(-g.Q // m)
+        self.size = m * self.tiles[0], m * self.tiles[1]  # of the outputs, as whole tiles
         self.frame = tuple((m * t + self.r - 1) * self.s for t in self.tiles)
         self.A, self.G, self.B = transforms(m, self.r)
 
@@ -116,14 +118,14 @@ class Plan:
         made = memory.empty((n, n, s, s, c, k), w.dtype)
 
         def task(block: int) -> None:
-            part = slice(block * c // 8, (block + 1) * c // 8)
+            part = slice(block * c // BLOCKS, (block + 1) * c // BLOCKS)
             half = scratch("half", (n, s, r, s, part.stop - part.start, k), w.dtype)
             for i in range(n):
                 mix(self.G[i], [taps[t][..., part, :] for t in range(r)], half[i])
             for j in range(n):
                 mix(self.G[j], [half[:, :, t] for t in range(r)], made[:, j, :, :, part])
 
-        parallel(task, 8)
+        parallel(task, BLOCKS)
         return made.reshape(n, n, s * s * c, k)
 
     def filters_back(self, u: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -134,14 +136,14 @@ class Plan:
         made = memory.empty((r, s, r, s, c, k), u.dtype)
 
         def task(block: int) -> None:
-            part = slice(block * c // 8, (block + 1) * c // 8)
+            part = slice(block * c // BLOCKS, (block + 1) * c // BLOCKS)
             half = scratch("half", (r, n, s, s, part.stop - part.start, k), u.dtype)
             for i in range(r):
                 mix(self.G[:, i], [u[t][..., part, :] for t in range(n)], half[i])
             for j in range(r):
                 mix(self.G[:, j], [half[:, t] for t in range(n)], made[:, :, j, :, part])
 
-        parallel(task, 8)
+        parallel(task, BLOCKS)
         return made.reshape((r * s, r * s, c, k)).transpose(3, 2, 0, 1)
 
     def input(self, x: np.ndarray, out: np.ndarray) -> None:
@@ -195,8 +197,7 @@ class Plan:
 
     def outputs(self, y: np.ndarray) -> np.ndarray:
         """y (N, K, P, Q) as (N, m·T, m·T', K), zeros where tiles stick out."""
-        size = tuple(self.m * t for t in self.tiles)
-        return framed(y, (0, 0), size, "outputs")
+        return framed(y, (0, 0), self.size, "outputs")
 
 
 def _add_or_set(coefficients, sources, target, spare, add: bool) -> None:

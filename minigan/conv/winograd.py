@@ -35,7 +35,7 @@ import numpy as np
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
 from .geometry import Geometry
-from .layout import chunks, nchw
+from .layout import chunks, nchw, unframed
 from .tiles import Plan
 
 ROWS = 128  # the least rows of a matrix product: with fewer the filters are fetched too often
@@ -62,10 +62,10 @@ def fprop(g: Geometry, x, w, b=None, m: int = 2) -> np.ndarray:
         plan.input(x[batches[i]], v)
         products = scratch("products", (*tiles, k), dtype)
         np.matmul(v.reshape(*tiles[:2], -1, cc), u, out=products.reshape(*tiles[:2], -1, k))
-        size = tuple(plan.m * t for t in plan.tiles)
-        whole = out if out.shape[1:3] == size else scratch("frame", (len(out), *size, k), dtype)
+        fits = out.shape[1:3] == plan.size
+        whole = out if fits else scratch("frame", (len(out), *plan.size, k), dtype)
         plan.output(products, whole)
-        if whole is not out:
+        if not fits:
             out[...] = whole[:, : g.P, : g.Q]
         if b is not None:
             out += b
@@ -80,8 +80,6 @@ def dgrad(g: Geometry, y, w, b=None, m: int = 2) -> np.ndarray:
     dtype, cc = np.result_type(y, w), plan.s**2 * c
     u = plan.filters(w).transpose(0, 1, 3, 2)
     x = memory.empty((n, g.H, g.W, c), dtype)
-    top, left = g.pad[0], g.pad[2]
-    rows, cols = min(plan.frame[0] - top, g.H), min(plan.frame[1] - left, g.W)
     batches = _batches(plan, n, cc + k, dtype.itemsize)
 
     def task(i: int) -> None:
@@ -93,11 +91,7 @@ def dgrad(g: Geometry, y, w, b=None, m: int = 2) -> np.ndarray:
         np.matmul(given.reshape(*tiles[:2], -1, k), u, out=v.reshape(*tiles[:2], -1, cc))
         frame = scratch("frame", (len(out), *plan.frame, c), dtype)
         plan.input_back(v, frame)
-        out[:, rows:] = 0
-        out[:, :, cols:] = 0
-        out[:, :rows, :cols] = frame[:, top : top + rows, left : left + cols]
-        if b is not None:
-            out += b
+        unframed(frame, (g.pad[0], g.pad[2]), out, b)
 
     parallel(task, len(batches))
     return nchw(x)

@@ -1,1 +1,1 @@
-"""What the CPU needs to run at its limit: threads and reused memory."""
+"""What the CPU needs to run at its limit: threads, reused memory, counted copies."""

@@ -49,16 +49,10 @@ class Pool:
             return np.empty(shape, dtype)
         step = 1 << (need.bit_length() - 3)
         size = -(-need // step) * step
-        blocks = self.free.get(size)
-        try:
-            block = blocks.pop() if blocks else None
-        except IndexError:  # another thread was faster
-            block = None
+        block = self._idle_block(size)
         if block is None:
             self._trim(size)
             block = _mapping(size)
-        else:
-            self.idle -= size
         array = np.ndarray(shape, dtype, buffer=block)  # views keep this very array alive
         lease = _Lease(array, self._back)
         lease.block = block
@@ -66,6 +60,14 @@ class Pool:
         self.in_use += size
         self.most = max(self.most, self.in_use)
         return array
+
+    def _idle_block(self, size: int) -> _Block | None:
+        try:
+            block = self.free[size].pop()
+        except (KeyError, IndexError):  # none; so also when another thread was faster
+            return None
+        self.idle -= size
+        return block
 
     def _back(self, lease: _Lease) -> None:
         del self.leases[id(lease)]
@@ -78,14 +80,9 @@ class Pool:
         """Give idle blocks back to the system, the largest first, before more is taken from it."""
         allowed = max(self.most, self.in_use + size) * 5 // 4 + SLACK
         for held in sorted(self.free, reverse=True):
-            while self.in_use + self.idle + size > allowed and self.free[held]:
-                self.free[held].pop()
-                self.idle -= held
-
-    def clear(self) -> None:
-        """Give all idle memory back to the system."""
-        self.free.clear()
-        self.idle = 0
+            while self.in_use + self.idle + size > allowed:
+                if self._idle_block(held) is None:
+                    break
 
 
 def _mapping(size: int) -> _Block:
@@ -100,7 +97,6 @@ def _mapping(size: int) -> _Block:
 
 _pool = Pool()
 empty = _pool.empty
-clear = _pool.clear
 
 
 def empty_like(array: np.ndarray, dtype: np.dtype | None = None) -> np.ndarray:

@@ -16,6 +16,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from queue import SimpleQueue
 from typing import Any
 
@@ -207,9 +208,7 @@ class _Scratch(threading.local):
 
 def scratch(purpose: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An uninitialised array for the use of this thread until it asks for ``purpose`` again."""
-    size = np.dtype(dtype).itemsize
-    for n in shape:
-        size *= n
+    size = np.dtype(dtype).itemsize * prod(shape)
     buffer = _scratch.buffers.get(purpose)
     if buffer is None or buffer.size < size:
         buffer = _scratch.buffers[purpose] = np.empty(size, np.uint8)

@@ -131,7 +131,8 @@ def load_pairs(
             f"count: expected at most the {len(files)} pairs in {roots[0]}, got {count}"
         )
     files = files[:count]
-    everything = [path for pair in files for path in pair if path is not None]
+    # Side by side the two are one file, which is looked at once.
+    everything = dict.fromkeys(path for pair in files for path in pair if path is not None)
     size, channels = decide(everything, image_size, channels, columns=3 - len(roots))
     images = np.empty((2, len(files), channels, size, size), np.uint8)
     masks = np.zeros((2, len(files)), bool)
@@ -143,8 +144,6 @@ def load_pairs(
             images[side, index] = planes(square, channels)
 
     names = [str(first or second) for first, second in files]
-    if len(roots) == 1:
-        names = [str(first) for first, _ in files]
     kept, skipped = read_all(",".join(map(str, roots)), names, read, strict)
     if skipped:
         images, masks = images[:, kept], masks[:, kept]

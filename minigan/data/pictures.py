@@ -221,15 +221,23 @@ def read_all(
     if not kept:
         raise DataError(f"{source}: none of its {len(names)} images can be used; {skipped[0]}")
     if skipped:
-        more = len(skipped) - _NAMED
-        listed = "; ".join(skipped[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
         warnings.warn(
             f"{source}: {len(skipped)} of {len(names)} images cannot be used and are left out: "
-            f"{listed}",
+            f"{listed(skipped)}",
             DataWarning,
             stacklevel=4,
         )
     return kept, tuple(skipped)
+
+
+def listed(skipped: Sequence[str]) -> str:
+    """The first few of the images left out, and how many more there are.
+
+    >>> listed(["a.png: cut", "b.png: cut", "c.png: cut", "d.png: cut"])
+    'a.png: cut; b.png: cut; c.png: cut; and 1 more'
+    """
+    more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    return "; ".join(skipped[:_NAMED]) + more
 
 
 def _reason(error: Exception) -> str:

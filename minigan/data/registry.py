@@ -41,7 +41,7 @@ def full_name(name: str) -> str:
     >>> full_name("mnist"), full_name("pairs:/data/a/../photos,/data/maps")
     ('mnist', 'pairs:/data/photos,/data/maps')
     """
-    kind, folders = _parsed(name)
+    kind, folders = parsed(name)
     return f"{kind}:{','.join(str(f.resolve()) for f in folders)}" if folders else kind
 
 
@@ -51,7 +51,7 @@ def short_name(name: str) -> str:
     >>> short_name("mnist"), short_name("folder:/data/newts")
     ('mnist', 'newts')
     """
-    kind, folders = _parsed(name)
+    kind, folders = parsed(name)
     return folders[0].resolve().name if folders else kind
 
 
@@ -65,7 +65,7 @@ def count(
     >>> count("glyphs", split="test")
     2000
     """
-    kind, folders = _parsed(name)
+    kind, folders = parsed(name)
     _expect_split(split)
     if kind == "glyphs":
         return COUNTS[split]
@@ -132,7 +132,7 @@ def load(
     minigan.data.DataError: data set: expected one of glyphs, mnist, cifar10, folder:PATH,
     pairs:PATH, pairs:DIRA,DIRB; got 'imagenet'
     """
-    kind, folders = _parsed(name)
+    kind, folders = parsed(name)
     _expect_split(split)
     if count is not None:
         count = whole_number("count", count, 1)
@@ -172,7 +172,7 @@ def load(
     return ImageData(data.name, images, kept_labels, data.classes, data.class_names)
 
 
-def _parsed(name: str) -> tuple[str, list[Path]]:
+def parsed(name: str) -> tuple[str, list[Path]]:
     """The kind of a data set, and the folders in its name."""
     if isinstance(name, str):
         kind, _, place = name.partition(":")

@@ -52,8 +52,7 @@ def in_blocks(task: Callable[[slice], None], size: int) -> None:
     Two threads hand the interpreter's lock to each other after every NumPy call, which takes as
     long as a call on some ten thousand numbers: threads get long parts, one thread short ones.
     """
-    threads = get_num_threads()
-    pieces = min(threads, size // PART)
+    pieces = min(get_num_threads(), size // PART)
     if pieces < 2:
         for start in range(0, size, BLOCK):
             task(slice(start, start + BLOCK))
@@ -89,7 +88,7 @@ def rectify(x: np.ndarray, slope: float, out: np.ndarray) -> None:
     if slope:
         scaled = np.multiply(x, slope, out=scratch("factor", x.shape, x.dtype))
     else:
-        scaled = _constant("slope", 0, x)
+        scaled = _constant(0, x)
     np.maximum(x, scaled, out=out)
 
 
@@ -113,13 +112,13 @@ def through(g: np.ndarray, s: np.ndarray, slope: float, out: np.ndarray) -> None
     np.greater(s, 0, out=positive)
     np.copyto(factor, positive)
     if slope:
-        np.maximum(factor, _constant("slope", slope, factor), out=factor)
+        np.maximum(factor, _constant(slope, factor), out=factor)
     np.multiply(g, factor, out=out)
 
 
-def _constant(purpose: str, value: float, like: np.ndarray) -> np.ndarray:
+def _constant(value: float, like: np.ndarray) -> np.ndarray:
     """An array of one value: against an array the maximum is five times faster."""
-    constant = scratch(purpose, like.shape, like.dtype)
+    constant = scratch("constant", like.shape, like.dtype)
     constant[...] = value
     return constant
 

@@ -27,7 +27,7 @@ ROW = 2048  # the least length of an inner loop over channels
 class _Matrix:
     """How an array of M pixels by C channels is walked: rows of k pixels, blocks of rows."""
 
-    def __init__(self, x: np.ndarray, dims: tuple[int, ...]):
+    def __init__(self, x: np.ndarray):
         self.channels = x.shape[1]
         pixels = x.size // self.channels
         k = 1
@@ -43,7 +43,7 @@ class _Matrix:
         """None unless everything but dimension 1 is summed over."""
         if x.ndim < 2 or dims != (0, *range(2, x.ndim)) or not x.shape[1]:
             return None
-        return _Matrix(x, dims)
+        return _Matrix(x)
 
     def view(self, x: np.ndarray) -> np.ndarray:
         """The matrix; a copy where channels are not last in memory."""
@@ -53,7 +53,7 @@ class _Matrix:
         """A result in the shape of x, channels last in memory, and its matrix."""
         n, c, *rest = x.shape
         made = memory.empty((n, *rest, c), x.dtype)
-        return made.transpose(0, -1, *range(1, x.ndim - 1)), made.reshape(self.shape)
+        return _second(made), made.reshape(self.shape)
 
     def tiled(self, v: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """One number per channel (or one for all), for every number in a row."""
@@ -76,6 +76,11 @@ def _last(x: np.ndarray) -> np.ndarray:
     return x.transpose(0, *range(2, x.ndim), 1)
 
 
+def _second(x: np.ndarray) -> np.ndarray:
+    """The way back: x with its last dimension as dimension 1."""
+    return x.transpose(0, -1, *range(1, x.ndim - 1))
+
+
 def last_copy(x: np.ndarray) -> np.ndarray:
     """x, or a copy of it, with channels last in memory."""
     last = _last(x)
@@ -84,7 +89,7 @@ def last_copy(x: np.ndarray) -> np.ndarray:
     copies.note(x)
     copy = memory.empty(last.shape, x.dtype)
     np.copyto(copy, last)
-    return copy.transpose(0, -1, *range(1, x.ndim - 1))
+    return _second(copy)
 
 
 def _per_channel(v: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -21,8 +21,7 @@ from .augmentation import augmented
 from .objectives import OBJECTIVES
 from .pair import pair
 from .penalties import dragan_penalty, gradient_penalty, r1_penalty
-from .schema import ImageShape, Losses, Networks, Recipe
-from .settings import CROSS_ENTROPIES
+from .schema import Losses, Networks, Recipe
 from .targets import draw_targets, mean_target
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def critic_loss(
     real, fake = (augmented(x, settings.augment, rng) for x in (real, fake))
     on_real, on_fake = critic(real), critic(fake)
     up, low = settings.real_targets, settings.fake_targets
-    if settings.loss in CROSS_ENTROPIES and ((up, low) != ((1, 1), (0, 0)) or settings.flip):
+    if objective.probabilities and ((up, low) != ((1, 1), (0, 0)) or settings.flip):
         loss = objective.critic(
             on_real,
             on_fake,
@@ -128,8 +127,9 @@ def lines(settings: Any) -> dict[str, tuple[float, str]]:
 
     The cross entropy's D is half the sum of the targets' means.
     """
-    found = dict(OBJECTIVES[settings.loss].lines)
-    if settings.loss not in CROSS_ENTROPIES:
+    objective = OBJECTIVES[settings.loss]
+    found = dict(objective.lines)
+    if not objective.probabilities:
         return found
     d = (mean_target(settings.real_targets) + mean_target(settings.fake_targets)) / 2
     if d == 0.5:
@@ -147,13 +147,8 @@ def lines(settings: Any) -> dict[str, tuple[float, str]]:
 
 def image_gan(name: str, summary: str, source: str, settings: type, **parts: Any) -> Recipe:
     """A recipe of this family; ``parts`` replace what it does otherwise, such as ``play``."""
-
-    def networks(chosen: Any, shape: ImageShape, rng: Generator) -> Networks:
-        return pair(chosen, shape, rng)
-
-    networks.__module__ = settings.__module__  # `minigan show` prints that file's algorithm box
     family = {
-        "networks": networks,
+        "networks": pair,
         "critic_loss": critic_loss,
         "generator_loss": generator_loss,
         "optimizers": optimizers,

@@ -45,10 +45,11 @@ def norm_layers(kind: str, size: int, flat: bool = False) -> Layers:
     return []
 
 
-def _square(name: str, shape: ImageShape, divisor: int, said: str) -> int:
-    """The side of a square image that ``divisor`` divides."""
+def _square(name: str, shape: ImageShape, divisor: int, said: str = "") -> int:
+    """The side of a square image that ``divisor`` divides; errors call such images ``said``."""
     _, height, width = shape
     if height != width or height % divisor or height < 8:
+        said = said or f"{max(8, divisor)} and more pixels divisible by {divisor}"
         raise SettingError(f"{name} makes square images of {said}; got {height}×{width}")
     return height
 
@@ -128,7 +129,7 @@ def five_generator(
     BatchNorm stands after the activation in the first layer, and before it in the others (with
     ``norm_after`` after it there too).
     """
-    side = _square("5x5", shape, 16, "16 and more pixels divisible by 16") // 16
+    side = _square("5x5", shape, 16) // 16
     layers: Layers = [
         nn.Linear(latent, 256 * side * side),
         nn.Unflatten(1, (256, side, side)),
@@ -144,7 +145,7 @@ def five_generator(
 
 def five_critic(shape: ImageShape, norm: str = "none") -> nn.Sequential:
     """C → 32 → 64 → 128 → 256 by 5×5 convolutions of stride 2, each with LeakyReLU → Linear."""
-    side = _square("5x5", shape, 16, "16 and more pixels divisible by 16") // 16
+    side = _square("5x5", shape, 16) // 16
     layers: Layers = []
     for before, after in pairwise([shape.channels, 32, 64, 128, 256]):
         layers.append(nn.Conv2d(before, after, 5, 2, 2))
@@ -163,7 +164,7 @@ def infogan_generator(
 
     Source: Chen et al. 2016, arXiv 1606.03657, appendix C.1.
     """
-    side = _square("infogan", shape, 4, "8 and more pixels divisible by 4") // 4
+    side = _square("infogan", shape, 4) // 4
     bias = norm != "batch"
     layers: Layers = []
     for before, after in pairwise([latent, 1024, 128 * side * side]):
@@ -185,7 +186,7 @@ def infogan_generator(
 
 def infogan_critic(shape: ImageShape, norm: str = "batch") -> nn.Sequential:
     """C → 64 → 128 by convolutions (k4 s2 p1) → Linear 1024 → Linear 1, LeakyReLU throughout."""
-    side = _square("infogan", shape, 4, "8 and more pixels divisible by 4") // 4
+    side = _square("infogan", shape, 4) // 4
     bias = norm != "batch"
     return nn.Sequential(
         nn.Conv2d(shape.channels, 64, 4, 2, 1),

@@ -14,7 +14,10 @@ from ..ops.kinks import relu
 
 
 def bce_critic(
-    real: Tensor, fake: Tensor, real_targets: Tensor | None = None, fake_targets=None
+    real: Tensor,
+    fake: Tensor,
+    real_targets: Tensor | None = None,
+    fake_targets: Tensor | None = None,
 ) -> Tensor:
     """-E ln σ(D(x)) - E ln(1 - σ(D(G(z)))): tell real from fake.
 

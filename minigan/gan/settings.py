@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Literal
 
+from .objectives import OBJECTIVES
 from .schema import SettingError
 
 Network = Literal["dcgan", "5x5", "infogan", "mlp"]
@@ -20,7 +21,7 @@ Activation = Literal["relu", "leaky"]
 Augmentation = Literal["color", "translation", "cutout"]
 
 MOST = 2**16  # of everything that is counted
-CROSS_ENTROPIES = ("bce", "saturating")
+CROSS_ENTROPIES = [name for name, objective in OBJECTIVES.items() if objective.probabilities]
 
 
 @dataclass(frozen=True)

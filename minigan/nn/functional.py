@@ -185,17 +185,21 @@ def interpolate(
     return input[:, :, rows][:, :, :, columns]
 
 
-def _bilinear(old: int, size: int | None, factor: float | None, align: bool) -> np.ndarray:
-    """The matrix that mixes ``old`` pixels of one direction."""
+def _scaled(old: int, size: int | None, factor: float | None) -> tuple[int, float]:
+    """The pixels of one direction afterwards, and how many of ``old`` one of them stands for."""
     new = int(old * factor) if size is None else size
     if old < 1 or new < 1:
         raise ValueError(
             f"interpolate: expected at least one pixel before and after, got {old} and {new}"
         )
+    return new, 1 / factor if size is None else old / new
+
+
+def _bilinear(old: int, size: int | None, factor: float | None, align: bool) -> np.ndarray:
+    """The matrix that mixes ``old`` pixels of one direction."""
+    new, step = _scaled(old, size, factor)
     if align:
         step = (old - 1) / (new - 1) if new > 1 else 0.0
-    else:
-        step = 1 / factor if size is None else old / new
     return bilinear_matrix(old, new, step, align)
 
 
@@ -208,14 +212,9 @@ def _two(name: str, value: Any) -> tuple:
 
 def _sources(old: int, size: int | None, factor: float | None) -> list[int]:
     """For every output pixel of one direction, which of ``old`` pixels it is."""
-    new = int(old * factor) if size is None else size
-    if old < 1 or new < 1:
-        raise ValueError(
-            f"interpolate: expected at least one pixel before and after, got {old} and {new}"
-        )
+    new, step = _scaled(old, size, factor)
     if new in (old, 2 * old):
         return [i * old // new for i in range(new)]
-    step = 1 / factor if size is None else old / new
     at = np.floor(np.arange(new, dtype=np.float32) * np.float32(step))
     return np.minimum(at, old - 1).astype(int).tolist()
 

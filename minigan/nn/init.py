@@ -57,9 +57,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         return sqrt(2 / (1 + slope * slope))
-    gains = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv_transpose1d": 1.0}
-    gains |= {"conv_transpose2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0)}
-    gains |= {"selu": 3 / 4}
+    linear = ("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
+    gains = dict.fromkeys((*linear, "sigmoid"), 1.0)
+    gains |= {"tanh": 5 / 3, "relu": sqrt(2.0), "selu": 3 / 4}
     if nonlinearity not in gains:
         raise ValueError(
             f"calculate_gain: unknown nonlinearity {nonlinearity!r}; known are "

@@ -41,16 +41,19 @@ class _BatchNorm(Module):
             self.running_var = ones(num_features, **where)
             self.num_batches_tracked = tensor(0, device=device)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activated(x, 1.0)
-
-    def activated(self, x: Tensor, slope: float) -> Tensor:
-        """The layer and then a LeakyReLU of slope 0 to 1 (1: none), in one pass over memory."""
+    def _check_rank(self, x: Tensor) -> None:
         if x.ndim not in self.ranks:
             raise ValueError(
                 f"{type(self).__name__}: expected {' or '.join(f'{r}-D' for r in self.ranks)} "
                 f"input, got shape {x.shape}"
             )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activated(x, 1.0)
+
+    def activated(self, x: Tensor, slope: float) -> Tensor:
+        """The layer and then a LeakyReLU of slope 0 to 1 (1: none), in one pass over memory."""
+        self._check_rank(x)
         running = (self.running_mean, self.running_var)
         if self.training and not self.track_running_stats:
             running = (None, None)  # statistics kept from before stay as they are
@@ -112,11 +115,7 @@ class _InstanceNorm(_BatchNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.ndim not in self.ranks:
-            raise ValueError(
-                f"{type(self).__name__}: expected {' or '.join(f'{r}-D' for r in self.ranks)} "
-                f"input, got shape {x.shape}"
-            )
+        self._check_rank(x)
         own = self.training or self.running_mean is None
         y = F.instance_norm(
             x if x.ndim == max(self.ranks) else x.unsqueeze(0),

@@ -15,7 +15,7 @@ from .arrange import flip
 from .extremes import Amax, Amin
 from .kinks import abs as absolute
 from .kinks import where
-from .reduction import Var, variance_options
+from .reduction import Var, require_float, variance_options
 from .reduction import sum as total_of
 from .shape import cat
 
@@ -126,12 +126,6 @@ class Present(Function):
         return (None,)
 
 
-def _float(name: str, x: Tensor) -> Tensor:
-    if as_tensor(name, x).dtype.kind not in "fc":
-        raise RuntimeError(f"{name}: expected a float tensor, got {x.dtype}")
-    return x
-
-
 @numpy_names
 def std(
     input: Tensor,
@@ -149,7 +143,7 @@ def std(
     >>> std(minigan.tensor([1.0, 2.0, 3.0]))
     tensor(1., dtype=float32)
     """
-    x = _float("std", input)
+    x = require_float("std", input)
     return Root()(Var(*variance_options("std", x, dim, unbiased, correction), keepdim)(x))
 
 
@@ -164,9 +158,8 @@ def norm(
 ) -> Tensor:
     """(Σ |x|^p)^(1/p) over ``dim`` (default: all).
 
-    p of inf and -inf: the largest and smallest |x|; 0: how many are not 0; "fro" and None:
-    as 2.  The
-    gradient of a norm of 0 is 0, and so is that with respect to an x of 0.
+    p of inf and -inf: the largest and smallest |x|; 0: how many are not 0; "fro" and None: as 2.
+    The gradient of a norm of 0 is 0, and so is that with respect to an x of 0.
 
     Raises:
         RuntimeError: integers, another p, and p = ±inf or p < 0 of no elements.
@@ -176,7 +169,7 @@ def norm(
     tensor(5., dtype=float32)
     """
     x = as_tensor("norm", input)
-    x = _float("norm", x if dtype is None else cast(x, dtype))
+    x = require_float("norm", x if dtype is None else cast(x, dtype))
     dims = normalise_dims("norm", dim, x.ndim)
     if p is None or p in ("fro", 2):
         return Root()(total_of(x * x, dims, keepdim=keepdim))

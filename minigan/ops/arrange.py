@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from operator import index as as_index
 from typing import Any
 
@@ -151,8 +152,8 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Ten
         raise RuntimeError(
             f"split: sections {sections} do not add up to {n}, the length of dimension {dim}"
         )
-    starts = [sum(sections[:i]) for i in range(len(sections))]
-    return tuple(narrow(x, dim, a, n) for a, n in zip(starts, sections, strict=True))
+    ends = accumulate(sections)
+    return tuple(narrow(x, dim, end - n, n) for end, n in zip(ends, sections, strict=True))
 
 
 @numpy_names

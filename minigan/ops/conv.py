@@ -98,15 +98,22 @@ def _padding(
     return (ph, ph, pw, pw)
 
 
-def _check(
-    name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
+def check(
+    name: str,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    groups: int,
+    transposed: bool,
+    sizes: str = "H, W",
 ) -> None:
-    """Ranks, groups, channels and bias."""
+    """Ranks, groups, channels and bias; ``sizes`` names the dimensions after the channels."""
+    rank = sizes.count(",") + 1
     as_tensor(name, x), as_tensor(name, weight)
-    if x.ndim not in (3, 4) or weight.ndim != 4:
+    if x.ndim not in (rank + 1, rank + 2) or weight.ndim != rank + 2:
         raise RuntimeError(
-            f"{name}: expected input (N, C, H, W) or (C, H, W) and weight of 4 dimensions, "
-            f"got shapes {x.shape} and {weight.shape}"
+            f"{name}: expected input (N, C, {sizes}) or (C, {sizes}) and weight of {rank + 2} "
+            f"dimensions, got shapes {x.shape} and {weight.shape}"
         )
     first, second = weight.shape[:2]
     if groups < 1 or first % groups:
@@ -115,10 +122,11 @@ def _check(
             f"{groups} groups"
         )
     channels, outputs = (first, second * groups) if transposed else (second * groups, first)
-    if x.shape[-3] != channels:
+    given = x.shape[-1 - rank]
+    if given != channels:
         raise RuntimeError(
             f"{name}: weight expects {channels} input channels (weight shape {weight.shape}), "
-            f"input has {x.shape[-3]} (input shape {x.shape})"
+            f"input has {given} (input shape {x.shape})"
         )
     if bias is not None and bias.shape != (outputs,):
         raise RuntimeError(f"{name}: bias expects shape ({outputs},), got {bias.shape}")
@@ -152,7 +160,7 @@ def conv2d(
     tensor([[[[4., 4.],
               [4., 4.]]]], dtype=float32)
     """
-    _check("conv2d", input, weight, bias, groups, transposed=False)
+    check("conv2d", input, weight, bias, groups, transposed=False)
     stride = _pair("conv2d", "stride", stride, least=1)
     dilation = _pair("conv2d", "dilation", dilation, least=1)
     size, kernel = input.shape[-2:], weight.shape[2:]
@@ -194,7 +202,7 @@ def conv_transpose2d(
               [1., 1., 1., 1.]]]], dtype=float32)
     """
     name = "conv_transpose2d"
-    _check(name, input, weight, bias, groups, transposed=True)
+    check(name, input, weight, bias, groups, transposed=True)
     stride = _pair(name, "stride", stride, least=1)
     dilation = _pair(name, "dilation", dilation, least=1)
     kernel = weight.shape[2:]

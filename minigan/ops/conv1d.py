@@ -6,8 +6,7 @@ from operator import index
 from typing import Any
 
 from .._tensor import Tensor
-from ._common import as_tensor
-from .conv import conv2d, conv_transpose2d
+from .conv import check, conv2d, conv_transpose2d
 
 
 def _one(name: str, option: str, value: Any, least: int = 0) -> int:
@@ -20,31 +19,6 @@ def _one(name: str, option: str, value: Any, least: int = 0) -> int:
     if len(numbers) != 1 or numbers[0] < least:
         raise RuntimeError(f"{name}: {option} expects an int of at least {least}, got {value!r}")
     return numbers[0]
-
-
-def _check(
-    name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
-) -> None:
-    """Ranks, groups, channels and bias."""
-    if as_tensor(name, x).ndim not in (2, 3) or as_tensor(name, weight).ndim != 3:
-        raise RuntimeError(
-            f"{name}: expected input (N, C, L) or (C, L) and weight of 3 dimensions, got shapes "
-            f"{x.shape} and {weight.shape}"
-        )
-    first, second = weight.shape[:2]
-    if groups < 1 or first % groups:
-        raise RuntimeError(
-            f"{name}: the first dimension of weight (shape {weight.shape}) cannot be split into "
-            f"{groups} groups"
-        )
-    channels, outputs = (first, second * groups) if transposed else (second * groups, first)
-    if x.shape[-2] != channels:
-        raise RuntimeError(
-            f"{name}: weight expects {channels} input channels (weight shape {weight.shape}), "
-            f"input has {x.shape[-2]} (input shape {x.shape})"
-        )
-    if bias is not None and bias.shape != (outputs,):
-        raise RuntimeError(f"{name}: bias expects shape ({outputs},), got {bias.shape}")
 
 
 def conv1d(
@@ -63,7 +37,7 @@ def conv1d(
     tensor([[[3., 3.]]], dtype=float32)
     """
     name = "conv1d"
-    _check(name, input, weight, bias, groups, transposed=False)
+    check(name, input, weight, bias, groups, transposed=False, sizes="L")
     stride, dilation = _one(name, "stride", stride, 1), _one(name, "dilation", dilation, 1)
     reach = dilation * (weight.shape[-1] - 1) + 1
     if isinstance(padding, str):
@@ -110,7 +84,7 @@ def conv_transpose1d(
     (1, 1, 4)
     """
     name = "conv_transpose1d"
-    _check(name, input, weight, bias, groups, transposed=True)
+    check(name, input, weight, bias, groups, transposed=True, sizes="L")
     y = conv_transpose2d(
         input.unsqueeze(-2),
         weight.unsqueeze(-2),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import array as arrays
-from .._tensor import Tensor
+from .._tensor import Tensor, tensor
 from ..array import Device, Generator, default_generator, get_default_dtype, module_for
 from ._common import as_tensor as as_tensor_only
 from ._common import size_from
@@ -32,6 +32,12 @@ def shape_of(name: str, positional: tuple, size: Any) -> tuple[int, ...]:
 
 def finish(array: Any, requires_grad: bool) -> Tensor:
     return Tensor(array).requires_grad_() if requires_grad else Tensor(array)
+
+
+def _like(name: str, input: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
+    """The options of a tensor like ``input``, but for the dtype and device that are given."""
+    x = as_tensor_only(name, input)
+    return {"dtype": dtype or x.dtype, "device": device or x.device}
 
 
 def full(
@@ -103,10 +109,8 @@ def empty_like(
     input: Tensor, *, dtype: Any = None, device=None, requires_grad: bool = False
 ) -> Tensor:
     """Whatever the memory held, of ``input``'s shape and (unless given) dtype and device."""
-    x = as_tensor_only("empty_like", input)
-    return empty(
-        x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad
-    )
+    like = _like("empty_like", input, dtype, device)
+    return empty(input.shape, requires_grad=requires_grad, **like)
 
 
 def arange(
@@ -171,8 +175,6 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 def as_tensor(data: Any, dtype: Any = None, device: Device | str | None = None) -> Tensor:
     """``data`` as a Tensor, without a copy where possible."""
-    from .._tensor import tensor
-
     if isinstance(data, np.ndarray):
         data = Tensor(data)
     if not isinstance(data, Tensor):
@@ -187,13 +189,12 @@ def _rng(generator: Generator | None, device: Device | str | None):
     return (generator or default_generator(device)).rng
 
 
-def _draw(method: str, shape: tuple, generator, dtype, device, requires_grad) -> Tensor:
+def _draw(name: str, method: str, shape, generator, dtype, device, requires_grad) -> Tensor:
     dtype = np.dtype(dtype or get_default_dtype())
     if dtype.kind != "f":
-        raise NotImplementedError(f"random numbers between whole ones need a float dtype: {dtype}")
-    drawn = dtype if dtype in (arrays.float32, arrays.float64) else arrays.float32
-    rng = _rng(generator, device)
-    array = getattr(rng, method)(shape, dtype=drawn)
+        raise NotImplementedError(f"{name}: expected a float dtype, got {dtype}")
+    drawn = arrays.float64 if dtype == arrays.float64 else arrays.float32
+    array = getattr(_rng(generator, device), method)(shape, dtype=drawn)
     return finish(array.astype(dtype, copy=False), requires_grad)
 
 
@@ -207,7 +208,7 @@ def randn(
 ) -> Tensor:
     """Draws of the standard normal distribution."""
     shape = shape_of("randn", sizes, size)
-    return _draw("standard_normal", shape, generator, dtype, device, requires_grad)
+    return _draw("randn", "standard_normal", shape, generator, dtype, device, requires_grad)
 
 
 def rand(
@@ -220,7 +221,7 @@ def rand(
 ) -> Tensor:
     """Draws of the uniform distribution on [0, 1)."""
     shape = shape_of("rand", sizes, size)
-    return _draw("random", shape, generator, dtype, device, requires_grad)
+    return _draw("rand", "random", shape, generator, dtype, device, requires_grad)
 
 
 def randint(
@@ -257,11 +258,6 @@ def randperm(
     """A random permutation of 0 … n - 1, int64 unless ``dtype`` says otherwise."""
     array = _rng(generator, device).permutation(n)
     return Tensor(array if dtype is None else array.astype(dtype))
-
-
-def _like(name: str, input: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
-    x = as_tensor_only(name, input)
-    return {"dtype": dtype or x.dtype, "device": device or x.device}
 
 
 def randn_like(

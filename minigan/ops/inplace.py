@@ -96,18 +96,21 @@ mul_ = _arithmetic("mul_", "multiply", "·", arithmetic.mul)
 div_ = _arithmetic("div_", "true_divide", "/", arithmetic.div)
 
 
-def clamp_(self: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
-    """Limit every element to [min, max]."""
+def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """Limit every element to [min, max]: numbers or Tensors, as for ``clamp``."""
     if min is None and max is None:
         raise RuntimeError("clamp_: expected min, max or both")
-    if _is_recorded(self, ()):
+    low, high = (None if v is None else values_for("clamp_", self, v) for v in (min, max))
+    limits = [limit for limit in (low, high) if limit is not None]
+    _check_dtype("clamp_", self, result_dtype(self.array, *limits))
+    if _is_recorded(self, (min, max)):
         return _replaced("clamp_", self, kinks.clamp, min, max)
-    begin_change("clamp_", self)
+    begin_change("clamp_", self, min, max)
     xp = array_module(self.array)
-    if min is not None:
-        xp.maximum(self.array, min, out=self.array)
-    if max is not None:
-        xp.minimum(self.array, max, out=self.array)
+    if low is not None:
+        xp.maximum(self.array, low, out=self.array)
+    if high is not None:
+        xp.minimum(self.array, high, out=self.array)
     return self
 
 

@@ -15,7 +15,7 @@ from ..autograd import Function
 from . import arithmetic
 from ._common import operands, sum_to
 from .arithmetic import broadcasting
-from .steps import Rounded, trunc
+from .steps import Rounded
 
 
 class Remainder(Function):
@@ -119,7 +119,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     down = floor_divide(a, b)
     if rounding_mode == "floor":
         return down
-    return trunc(down + (remainder(a, b) != 0) * ((a < 0) != (b < 0)))
+    return down + (remainder(a, b) != 0) * ((a < 0) != (b < 0))
 
 
 true_divide = arithmetic.div

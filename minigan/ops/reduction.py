@@ -52,14 +52,20 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     return y if dtype is None else cast(y, dtype)
 
 
+def require_float(name: str, x: Any, remedy: str = "") -> Tensor:
+    """``x`` if it is a float tensor: what is made of quotients is not defined for integers."""
+    if as_tensor(name, x).dtype.kind not in "fc":
+        raise RuntimeError(f"{name}: expected a float tensor, got {x.dtype}{remedy}")
+    return x
+
+
 @numpy_names
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over ``dim``; of no elements it is NaN."""
     x = as_tensor("mean", input)
     if dtype is not None:
         x = cast(x, dtype)
-    if x.dtype.kind not in "fc":
-        raise RuntimeError(f"mean: expected a float tensor, got {x.dtype}; give dtype=")
+    x = require_float("mean", x, "; give dtype=")
     dims = normalise_dims("mean", dim, x.ndim)
     total = Sum(dims, keepdim)(x)
     return total / prod([x.shape[d] for d in dims])
@@ -116,9 +122,7 @@ def var(
     >>> var(x, unbiased=False).item(), var(x, False).item(), var(x, 0, correction=2).item()
     (1.25, 1.25, 2.5)
     """
-    x = as_tensor("var", input)
-    if x.dtype.kind not in "fc":
-        raise RuntimeError(f"var: expected a float tensor, got {x.dtype}")
+    x = require_float("var", input)
     return Var(*variance_options("var", x, dim, unbiased, correction), keepdim)(x)
 
 

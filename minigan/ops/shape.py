@@ -83,16 +83,17 @@ class Cat(Function):
         return tuple(gradients)
 
 
-@by_keyword("shape")
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *lengths: Any, shape: Any = None) -> Tensor:
     """``input`` with another shape of as many elements; one length may be -1.
+
+    The lengths are given one by one, as one sequence, or as ``shape=``.
 
     >>> import minigan
     >>> reshape(minigan.zeros(2, 6), (3, -1)).shape
     (3, 4)
     """
     x = as_tensor("reshape", input)
-    shape = size_from("reshape", shape)
+    shape = size_from("reshape", lengths if shape is None else (*lengths, shape))
     if shape == x.shape:
         return x
     if min(shape, default=0) >= -1:  # NumPy takes any negative length for -1

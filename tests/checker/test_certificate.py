@@ -7,6 +7,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import minigan
@@ -27,8 +28,10 @@ def all_functions():
         for kind in stack.pop().__subclasses__():
             stack.append(kind)
             if kind.__module__.startswith("minigan.") and kind.forward is not Function.forward:
-                found.add(kind.__name__)
-    return found
+                found.add(kind)
+    names = {kind.__name__ for kind in found}
+    assert len(names) == len(found), "two Functions of one name: the certificate cannot tell them"
+    return names
 
 
 def public_functions():
@@ -96,7 +99,7 @@ def test_the_command_prints_a_table_and_writes_json(capsys, tmp_path):
     code, out, err = call(capsys, "--op", "Tanh", "--order", "2", "--json", str(file))
     assert code == 0 and err == ""
     header, row, _, summary = out.splitlines()
-    assert header.split()[0] == row.split()[0].replace("Tanh", "operation")
+    assert header.split()[0] == "operation" and row.split()[0] == "Tanh"
     assert row.endswith("pass") and summary.startswith("1 of 1 pass")
     data = json.loads(file.read_text())
     assert data["order"] == 2 and len(data["entries"][0]["errors"]) == 2
@@ -146,3 +149,32 @@ def test_integer_outputs_are_passed_over():
     """max gives values and indices; only the values are differentiated."""
     assert minigan.max(tensor([[1.0, 2.0]]), 1).indices.dtype.kind == "i"
     assert next(certificate.certify(only="max")).verdict == "pass"
+
+
+@pytest.mark.parametrize("module", [functions, public], ids=["functions", "public"])
+def test_shapes_are_drawn_for_all_but_those_whose_options_fit_one(module):
+    """Every other program takes any lengths; those in FIXED really refuse some."""
+    table = functions.FUNCTIONS if module is functions else public.PUBLIC
+    assert set(table) >= module.FIXED
+    refused = set()
+    for name, (shapes, program) in table.items():
+        for seed in range(8):
+            rng = np.random.default_rng(seed)
+            other = certificate.drawn(shapes, rng)
+            assert [len(s) for s in other] == [len(s) for s in shapes]
+            try:
+                program(*[minigan.tensor(rng.uniform(0.3, 1.7, s)) for s in other])
+            except (RuntimeError, ValueError, IndexError):
+                refused.add(name)
+    assert refused == module.FIXED
+
+
+def test_drawn_lengths_keep_what_belongs_together():
+    draws = [
+        certificate.drawn([(2, 3, 4), (3, 4), (4, 1, 0)], np.random.default_rng(i))
+        for i in range(40)
+    ]
+    for (a, b, c), pair, (d, *rest) in draws:
+        assert (pair, d, rest) == ((b, c), c, [1, 0])
+        assert {a, b, c} <= {2, 3, 4}
+    assert len({tuple(map(tuple, d)) for d in draws}) > 15

@@ -49,6 +49,11 @@ def test_every_routine_has_a_line_and_names_an_algorithm(capsys):
     assert all(line.split()[1] == "pointwise" for line in lines[1:])
 
 
+def test_where_nothing_else_fits_the_line_ends_with_the_name():
+    lines = describe("2x6x8x8,6,g3").splitlines()
+    assert [lines[1], lines[3]] == ["fprop  im2col", "wgrad  im2col"]
+
+
 def test_a_number_of_threads_that_is_none_is_one_sentence():
     environment = {**os.environ, "MINIGAN_NUM_THREADS": "many"}
     command = [sys.executable, "-m", "minigan", "info"]

@@ -61,11 +61,6 @@ class Programs(RuleBasedStateMachine):
     def forget(self, data):
         del self.alive[data.draw(st.integers(0, len(self.alive) - 1))]
 
-    @rule()
-    def clear(self):
-        self.pool.clear()
-        assert not self.pool.free and self.pool.idle == 0
-
     @invariant()
     def nothing_was_overwritten(self):
         for array, number in self.alive:

@@ -204,9 +204,10 @@ def test_augmenting_leaves_the_order_and_each_epoch_draws_anew():
 
 def test_batches_of_pairs_are_aligned_and_normalised():
     pairs = PairData("pairs", PHOTOS, PHOTOS[:, :1])
-    for inputs, targets in [next(Batches(pairs, 40, seed=0, augment=augmentation("flip,crop=3")))]:
-        assert inputs.shape == (40, 3, 12, 16) and targets.dtype == np.float32
-        np.testing.assert_array_equal(inputs[:, :1], targets)
+    inputs, targets = next(Batches(pairs, 40, seed=0, augment=augmentation("flip,crop=3")))
+    assert inputs.shape == (40, 3, 12, 16) and targets.dtype == np.float32
+    assert -1 <= inputs.min() < -0.9 and 0.9 < inputs.max() <= 1
+    np.testing.assert_array_equal(inputs[:, :1], targets)
     with pytest.raises(DataError, match="at most the 40 pairs of pairs, got 41"):
         Batches(pairs, 41, seed=0)
 

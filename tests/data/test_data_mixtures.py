@@ -39,7 +39,7 @@ def test_the_roll_is_a_spiral_with_noise():
     centre = np.stack([t * np.cos(t), t * np.sin(t)], 1)
     inner = (t > 1.5 * np.pi + 1) & (t < 4.5 * np.pi - 1)
     # The noise along the arm moves t itself: what is seen is the distance across the arm.
-    error = np.arctan2(*(points * [[1, 1]]).T[::-1]) - np.arctan2(*centre.T[::-1])
+    error = np.arctan2(*points.T[::-1]) - np.arctan2(*centre.T[::-1])
     across = t * (np.mod(error + np.pi, 2 * np.pi) - np.pi) / np.sqrt(1 + t**2)
     assert np.std(across[inner]) == pytest.approx(0.25, rel=0.03)
     histogram = np.histogram(t[inner], bins=8)[0]

@@ -1,9 +1,13 @@
 """The profile counts what is copied only to lie in another order."""
 
 import numpy as np
+import pytest
 
 import minigan
 from minigan import nn
+from minigan.conv import Geometry
+from minigan.conv.cpu import ALGORITHMS
+from minigan.cpu import copies
 
 
 def images(*shape):
@@ -33,6 +37,26 @@ def test_a_chain_of_layers_copies_nothing_where_channels_lie_last():
             y.backward(images(*y.shape))
             optimizer.step()
     assert (prof.copies, prof.copied_bytes) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel"), [("im2col", 3), ("winograd2", 3), ("residues", 3), ("pointwise", 1)]
+)
+def test_a_convolution_counts_the_bytes_of_images_whose_channels_lie_first(name, kernel):
+    """So the zeros above are not those of a counter that stands still."""
+    g = Geometry(16, 16, kernel, kernel, pad=(kernel // 2,) * 4)
+    x, w, y = (
+        np.ones(s, np.float32) for s in ((40, 8, 16, 16), (6, 8, kernel, kernel), (40, 6, 16, 16))
+    )
+    routines = ALGORITHMS[name]
+    for routine, operands, turned in (
+        (routines.fprop, (x, w), x.nbytes),
+        (routines.dgrad, (y, w), y.nbytes),
+        (routines.wgrad, (x, y), x.nbytes + y.nbytes),
+    ):
+        before = copies.counted()[1]
+        routine(g, *operands)
+        assert copies.counted()[1] - before == turned
 
 
 def test_flattening_copies_once_on_the_way_and_once_back():

@@ -88,6 +88,14 @@ def test_normalise(case, slope, affine):
     assert_array_equal(x, before)
 
 
+def test_sums_of_blocks_are_added_up_in_float64():
+    """Only within a block, here of 32 rows, are float32 numbers added one after the other."""
+    x = np.full((1 << 17, 2), 0.1, np.float32)
+    found = channels.total(x, (0,), keepdims=False)
+    exact = len(x) * LONG(x[0, 0])
+    assert (abs(found - exact) <= 32 * np.finfo(np.float32).eps / 2 * exact).all()
+
+
 @settings(max_examples=60)
 @given(cases(), st.sampled_from([1.0, 0.2, 0.0]))
 def test_sums_and_the_scaled_sum(case, slope):

@@ -57,6 +57,19 @@ def test_color_changes_level_saturation_and_contrast_of_each_image():
     assert 0.5 <= ratio.min() < 0.52 and 1.48 < ratio.max() <= 1.5
 
 
+def test_saturation_scales_the_distance_from_grey():
+    """Contrast scales the grey image and the colours in it alike; what is left is U(0, 2)."""
+    x = np.random.default_rng(1).normal(size=(500, 3, 4, 4))
+    changed = color(minigan.tensor(x), generator()).numpy()
+    grey, was_grey = (images.mean(1, keepdims=True) for images in (changed, x))
+    contrast = grey.std((1, 2, 3)) / was_grey.std((1, 2, 3))
+    assert contrast.min() >= 0.5 and contrast.max() <= 1.5
+    saturation = (changed - grey).std((1, 2, 3)) / (x - was_grey).std((1, 2, 3)) / contrast
+    assert 0 <= saturation.min() < 0.02 and 1.98 < saturation.max() <= 2
+    scale = (contrast * saturation).reshape(-1, 1, 1, 1)
+    np.testing.assert_allclose(changed - grey, scale * (x - was_grey), atol=1e-12)
+
+
 @pytest.mark.parametrize("kind", AUGMENTATIONS)
 def test_gradients_go_through_to_the_second_order(kind, monkeypatch):
     """The check compares dtypes; the strengths drawn must not depend on it."""

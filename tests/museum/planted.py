@@ -183,16 +183,6 @@ class MaskRedrawn(Function):
         return (g * Tensor(self.mask(x)),)
 
 
-class MaskKept(MaskRedrawn):
-    def forward(self, x):
-        self.generator = Generator().manual_seed(0)
-        self.drawn = self.mask(x)
-        return x * self.drawn
-
-    def vjp(self, needs, g, y, x):
-        return (g * Tensor(self.drawn),)
-
-
 class SumForMean(Function):
     """A fused squared error: the mean over the batch forward, the sum in the gradient."""
 
@@ -218,11 +208,11 @@ class SwappedHeads(Function):
 # ------------------------------------------------------------------------------ systems
 
 
-def penalty_without_graph(w, x, create_graph=False):
+def penalty_without_graph(w, x):
     """WGAN-GP's (‖∂D/∂x‖ - 1)²: without create_graph it never reaches the critic's weights."""
     x = x.detach().requires_grad_()
     critic = (x @ w).tanh().sum()
-    (g,) = minigan.grad(critic, x, create_graph=create_graph)
+    (g,) = minigan.grad(critic, x)
     return (((g * g).sum(1) + 1e-12).sqrt() - 1) ** 2
 
 

@@ -1,6 +1,7 @@
 """Mistakes in values, which no gradient checker can see: each is caught by a named property.
 
-Every test runs the property on the wrong version (it must fail) and on the right one.
+Every test runs the property on the wrong version (it must fail) and on the right one, which is the
+library's own wherever it has one.
 """
 
 import numpy as np
@@ -8,7 +9,11 @@ import pytest
 from strategies import numbers
 
 import minigan
-from minigan import Tensor, nn, optim
+from minigan import Generator, Tensor, nn, optim
+from minigan.data import load
+from minigan.gan import Trainer, recipe
+from minigan.gan.objectives import OBJECTIVES
+from minigan.gan.penalties import dragan_penalty, gradient_penalty, r1_penalty
 
 REAL, FAKE = numbers(0, (6, 2, 3, 3)), numbers(1, (6, 2, 3, 3))
 
@@ -22,50 +27,50 @@ def both(holds, wrong, right):
 # ------------------------------------------------------------------------------ gradient penalty
 
 
-def penalty(per_pixel):
-    """(‖∂D/∂x‖ - 1)², with the norm over an image's pixels, or mistakenly over channels only."""
-    dims = (1,) if per_pixel else (1, 2, 3)
+def planted_penalty(dims=(1, 2, 3), per_image=True):
+    """WGAN-GP's penalty: the norm over ``dims``, another ε for each image or one for all."""
 
-    def value(critic, x):
-        x = Tensor(x).requires_grad_()
+    def penalty(critic, real, fake, rng):
+        eps = minigan.rand((len(real) if per_image else 1, 1, 1, 1), generator=rng, dtype="float64")
+        x = (eps * real + (1 - eps) * fake).requires_grad_()
         (g,) = minigan.grad(critic(x).sum(), x, create_graph=True)
-        return ((((g * g).sum(dims)).sqrt() - 1) ** 2).mean().item()
+        return (((g * g).sum(dims).sqrt() - 1) ** 2).mean()
 
-    return value
+    return penalty
+
+
+def at_images(penalty, critic):
+    return penalty(critic, Tensor(REAL), Tensor(FAKE), Generator().manual_seed(0)).item()
 
 
 def test_gradient_penalty_with_a_norm_per_pixel():
     """A linear critic of slope ‖a‖ has the penalty (‖a‖ - 1)²."""
     a = numbers(2, (2, 3, 3))
 
-    def holds(value):
+    def holds(penalty):
         return all(
-            np.isclose(value(lambda x, s=s: x * Tensor(a / np.linalg.norm(a) * s), REAL),
-                       (s - 1) ** 2, atol=1e-12)
+            np.isclose(at_images(penalty, lambda x, s=s: x * Tensor(a / np.linalg.norm(a) * s)),
+                       (s - 1) ** 2, rtol=0, atol=1e-12)
             for s in (1.0, 3.0)
         )  # fmt: skip
 
-    both(holds, penalty(per_pixel=True), penalty(per_pixel=False))
-
-
-def interpolates(one_for_all):
-    def between(real, fake, rng):
-        shape = (1,) if one_for_all else (len(real), 1, 1, 1)
-        share = rng.random(shape)
-        return share * real + (1 - share) * fake
-
-    return between
+    both(holds, planted_penalty(dims=(1,)), gradient_penalty)
+    assert holds(planted_penalty())  # nothing else is wrong with the planted one
+    assert holds(lambda critic, real, fake, rng: dragan_penalty(critic, real, rng))
 
 
 def test_one_epsilon_for_the_whole_batch():
     """Every image has a share of its own, one for all its pixels."""
 
-    def holds(between):
-        mixed = between(REAL, FAKE, np.random.default_rng(0))
+    def holds(penalty):
+        seen = []
+        at_images(penalty, lambda x: seen.append(x.detach().numpy()) or x)
+        (mixed,) = seen
         shares = ((mixed - FAKE) / (REAL - FAKE)).reshape(len(REAL), -1)
         return np.ptp(shares, axis=1).max() < 1e-9 and len(set(shares[:, 0].round(9))) == len(REAL)
 
-    both(holds, interpolates(True), interpolates(False))
+    both(holds, planted_penalty(per_image=False), gradient_penalty)
+    assert holds(planted_penalty())
 
 
 # ------------------------------------------------------------------------------ objectives
@@ -81,7 +86,7 @@ def test_wasserstein_sign_flipped():
         (push,) = minigan.grad(generator_loss(fake), fake)
         return bool((up < 0).all()) and bool((down > 0).all()) and bool((push < 0).all())
 
-    right = (lambda r, f: f.mean() - r.mean(), lambda f: -f.mean())
+    right = OBJECTIVES["wgan"].critic, OBJECTIVES["wgan"].generator
     both(holds, (lambda r, f: r.mean() - f.mean(), right[1]), right)
     both(holds, (right[0], lambda f: f.mean()), right)
 
@@ -108,44 +113,59 @@ def test_a_penalty_scaled_by_the_batch():
         x = numbers(5, (4, 3))
         return np.isclose(loss(Tensor(np.concatenate([x, x]))).item(), loss(Tensor(x)).item())
 
-    both(holds, lambda x: (x * x).sum() / 3, lambda x: (x * x).mean())
+    # the critic x³/3 has the slope x²
+    both(holds, lambda x: (x**4).sum() / 2, lambda x: r1_penalty(lambda x: x**3 / 3, x))
+    for objective in OBJECTIVES.values():
+        assert holds(objective.generator)
+        assert holds(lambda x, critic=objective.critic: critic(x, x * x))
 
 
-# ------------------------------------------------------------------------------ optimisation
+# ------------------------------------------------------------------------------ training
+
+
+def trainer(kind):
+    """``kind`` of a trainer at the start of a small WGAN on images."""
+    wgan = recipe("wgan")
+    settings = wgan.configure({"network": "mlp", "widths": (8,), "critic_widths": (8,)})
+    return kind(wgan, settings, load("glyphs", count=8), batch_size=4, seed=0)
+
+
+def moved(network, step):
+    """Whether ``step()`` changes any of the network's weights."""
+    before = [p.detach().numpy().copy() for p in network.parameters()]
+    step()
+    after = [p.detach().numpy() for p in network.parameters()]
+    return any((a != b).any() for a, b in zip(before, after, strict=True))
+
+
+def has_gradients(network):
+    return any(p.grad is not None for p in network.parameters())
 
 
 def test_clipping_before_the_step():
     """After a WGAN critic's update every weight lies in [-c, c]."""
 
-    def step(clip_first):
-        w = nn.Parameter(minigan.full((3,), 0.009))
-        optimizer = optim.SGD([w], lr=1.0)
-        (w * minigan.tensor([1.0, -1.0, 0.5])).sum().backward()
-
-        def clip():
+    class ClipsFirst(Trainer):
+        def critic_step(self, real, fake):
+            critic, limit = self.networks.critic, self.settings.clip_weights
+            self.recipe.critic_loss(self.settings, critic, real, fake, self.rng).loss.backward()
             with minigan.no_grad():
-                w.clamp_(-0.01, 0.01)
+                for p in critic.parameters():
+                    p.clamp_(-limit, limit)
+            self.optimizers[0].step()
 
-        if clip_first:
-            clip()
-        optimizer.step()
-        if not clip_first:
-            clip()
-        return np.abs(w.detach().numpy()).max()
+    def holds(kind):
+        game = trainer(kind)
+        critic, limit = game.networks.critic, np.float32(game.settings.clip_weights)
+        assert moved(critic, lambda: game.critic_step(game.real(), game.fake()))
+        return all(np.abs(p.detach().numpy()).max() <= limit for p in critic.parameters())
 
-    both(lambda first: step(first) <= 0.0100001, True, False)
+    both(holds, ClipsFirst, Trainer)
 
 
-def adam(correct):
+def adam_without_correction(g, betas=(0.9, 0.999), eps=1e-12):
     """The first update of Adam for a gradient, lr = 1, in plain numbers."""
-
-    def first(g, betas=(0.9, 0.999), eps=1e-12):
-        m, v = (1 - betas[0]) * g, (1 - betas[1]) * g * g
-        if correct:
-            m, v = m / (1 - betas[0]), v / (1 - betas[1])
-        return -m / (np.sqrt(v) + eps)
-
-    return first
+    return -(1 - betas[0]) * g / (np.sqrt((1 - betas[1]) * g * g) + eps)
 
 
 def engines_adam(g):
@@ -161,8 +181,7 @@ def test_adam_without_bias_correction():
     def holds(first):
         return all(np.isclose(first(g), -np.sign(g), rtol=1e-6) for g in (1e-4, -3.0, 1e3))
 
-    both(holds, adam(correct=False), adam(correct=True))
-    assert holds(engines_adam)
+    both(holds, adam_without_correction, engines_adam)
 
 
 def test_biased_running_variance():
@@ -186,26 +205,41 @@ def test_biased_running_variance():
 def test_a_generator_step_that_trains_the_critic():
     """Where the generator learns, the critic's weights get no gradient and do not move."""
 
-    def moved(freeze):
-        generator, critic = nn.Linear(2, 2), nn.Linear(2, 1)
-        for p in critic.parameters():
-            p.requires_grad_(not freeze)
-        (-critic(generator(minigan.ones(4, 2))).mean()).backward()
-        return any(p.grad is not None for p in critic.parameters())
+    class NotFrozen(Trainer):
+        def generator_step(self, fake):
+            critic = self.networks.critic
+            self.recipe.generator_loss(self.settings, critic, fake, self.rng).loss.backward()
+            for optimizer in self.optimizers:
+                optimizer.step()
 
-    both(lambda freeze: not moved(freeze), False, True)
+    def holds(kind):
+        game = trainer(kind)
+        generator, critic, _ = game.networks
+
+        def step():
+            assert moved(generator, lambda: game.generator_step(game.fake()))
+
+        return not moved(critic, step) and not has_gradients(critic)
+
+    both(holds, NotFrozen, Trainer)
 
 
 def test_a_fake_batch_that_is_not_detached():
     """The critic's loss leaves the generator's gradients alone."""
 
-    def touched(detach):
-        generator, critic = nn.Linear(2, 2), nn.Linear(2, 1)
-        fake = generator(minigan.ones(4, 2))
-        critic(fake.detach() if detach else fake).mean().backward()
-        return any(p.grad is not None for p in generator.parameters())
+    class NotDetached(Trainer):
+        def critic_step(self, real, fake):
+            critic = self.networks.critic
+            self.recipe.critic_loss(self.settings, critic, real, fake, self.rng).loss.backward()
+            self.optimizers[0].step()
 
-    both(lambda detach: not touched(detach), False, True)
+    def holds(kind):
+        game = trainer(kind)
+        generator, critic, _ = game.networks
+        assert moved(critic, lambda: game.critic_step(game.real(), game.fake()))
+        return not has_gradients(generator)
+
+    both(holds, NotDetached, Trainer)
 
 
 def test_a_value_changed_in_place_after_it_was_saved():

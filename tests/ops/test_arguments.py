@@ -67,13 +67,13 @@ def test_options_of_new_tensors():
     assert minigan.arange(start=1, end=6, step=2).tolist() == [1, 3, 5]
     assert minigan.arange(end=2).tolist() == [0, 1]
     assert minigan.linspace(0, 1, 3, requires_grad=True).requires_grad
-    for call in (
-        lambda: minigan.arange(5, 0),
-        lambda: minigan.arange(0, 5, 0),
-        lambda: minigan.zeros(-1),
-        lambda: minigan.eye(-1),
+    for call, message in (
+        (lambda: minigan.arange(5, 0), "arange: a step of 1 does not lead from 5 to 0"),
+        (lambda: minigan.arange(0, 5, 0), "arange: a step of 0 does not lead from 0 to 5"),
+        (lambda: minigan.zeros(-1), "zeros: expected lengths of at least 0"),
+        (lambda: minigan.eye(-1), "eye: expected lengths of at least 0"),
     ):
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RuntimeError, match=message):
             call()
 
 

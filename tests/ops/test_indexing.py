@@ -140,12 +140,9 @@ def test_iteration_length_and_unpacking():
         iter(tensor(1.0))
 
 
-@pytest.mark.parametrize(
-    ("index", "error"),
-    [(3, IndexError), (-4, IndexError), ((0, 0), IndexError), (1.5, IndexError), ("a", IndexError)],
-)
-def test_what_is_no_index_is_an_index_error(index, error):
-    with pytest.raises(error):
+@pytest.mark.parametrize("index", [3, -4, (0, 0), 1.5, "a"])
+def test_what_is_no_index_is_an_index_error(index):
+    with pytest.raises(IndexError):
         minigan.ones(3)[index]
     with pytest.raises(IndexError):
         tensor(1.0)[0]

@@ -58,6 +58,20 @@ def test_clamp_and_copy():
         x.clamp_()
 
 
+def test_clamp_takes_tensors_and_keeps_the_dtype():
+    x = tensor([[-2.0, 0.5], [3.0, 9.0]])
+    assert x.clamp_(tensor(-1.0), tensor([4.0, 5.0])).tolist() == [[-1, 0.5], [3, 5]]
+    count = tensor([1, 5])
+    before = count.version[0]
+    for refused, message in (
+        (lambda: count.clamp_(1.5), "clamp_: a float32 result does not fit into a int64 tensor"),
+        (lambda: count.clamp_(max=minigan.ones(3)), r"clamp_: shape \(3,\) does not fit into"),
+    ):
+        with pytest.raises(RuntimeError, match=message):
+            refused()
+    assert count.tolist() == [1, 5] and count.version[0] == before
+
+
 # name: the same of numbers, and the interval that the elements are drawn from
 OF_ONE = {
     "abs_": (abs, -3, 3),
@@ -221,6 +235,7 @@ def test_changes_of_results_are_recorded():
         (lambda t: t.sub_(1).mul_(b), lambda t: (t - 1) * b),
         (lambda t: t.div_(b[0]), lambda t: t / b[0]),
         (lambda t: t.clamp_(0.5, 1), lambda t: t.clamp(0.5, 1)),
+        (lambda t: t.clamp_(max=b), lambda t: t.clamp(max=b)),
         (lambda t: t.exp_(), lambda t: t.exp()),
         (lambda t: t.pow_(3).neg_(), lambda t: -t * t * t),
         (lambda t: t.lerp_(b, 0.3), lambda t: t + 0.3 * (b - t)),
