@@ -1,0 +1,51 @@
+"""``minigan info``: versions, device, BLAS, threads, algorithms."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from ..training import Usage
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Tell the parser of it."""
+    info = commands.add_parser("info", help="versions, device, BLAS, threads")
+    info.set_defaults(run=_info)
+    info.add_argument(
+        "--conv",
+        metavar="GEOMETRY",
+        help="which algorithms compute it: 64x3x32x32,64,k4,s2,p1",
+    )
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    from .. import cuda
+    from ..config import versions
+    from ..conv.describe import describe
+    from ..cpu.threads import get_num_threads
+
+    if arguments.conv is not None:
+        try:
+            print(describe(arguments.conv))
+        except ValueError as error:
+            raise Usage(f"--conv: {error}") from None
+        return 0
+
+    np.ones((2, 2)) @ np.ones((2, 2))  # makes sure that BLAS is loaded
+    for name, version in versions().items():
+        print(f"{name:<10}{version}")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(f"{'cores':<10}{cores}")
+    print(f"{'threads':<10}{get_num_threads()} (MINIGAN_NUM_THREADS)")
+    for pool in threadpool_info():
+        kind, library = pool.get("user_api"), pool.get("internal_api")
+        kernels = f", {pool['architecture']} kernels" if pool.get("architecture") else ""
+        print(
+            f"{kind:<10}{library} {pool.get('version')}, {pool.get('num_threads')} threads{kernels}"
+        )
+    print(f"{'device':<10}{'cuda' if cuda.is_available() else 'cpu (no usable GPU)'}")
+    return 0
