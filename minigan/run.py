@@ -2,9 +2,10 @@
 
     config.json              everything needed to repeat the run
     metrics.csv              losses and mean probabilities of every step
-    samples/step-000500.png  the same noise, seen through the generator over time
+    samples/step-000500.png  the same noise (or data), seen through the networks over time
     losses.png               the curves, with the equilibrium lines
     animation.gif            the samples as a film
+    figures/                 what else there is to see of this system, at the end
     checkpoint.npz           networks, optimizers, random generators, step
 
 Order makes it safe: the rows of a step and its pictures are on the disk before the checkpoint that
@@ -21,23 +22,21 @@ from collections.abc import Callable
 from dataclasses import asdict
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import curves, report
-from ._tensor import Tensor
 from .array import Generator, manual_seed
 from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
 from .data import load, short_name
-from .gan import NonFiniteLoss, Trainer, recipe
-from .gan.sampling import generate, restore
-from .gan.trainer import stream
+from .gan import ImageShape, NonFiniteLoss, Recipe, Request, Trainer, recipe
+from .gan.sampling import restore
+from .gan.streams import stream
 from .record import Record, Row, read_rows
 from .serialize import SerializeError, read_npz, write_npz
 
-GRID = 64  # images in the fixed-noise grid
 FILES = ("metrics.csv", "losses.png", "animation.gif", "checkpoint.npz", "config.json")
 _SAMPLE = re.compile(r"step-(\d+)\.png")
 _LEFTOVER = re.compile(r"\.(" + "|".join(map(re.escape, FILES)) + r"|step-\d+\.png)\.\d+\.tmp")
@@ -65,9 +64,8 @@ class Run:
             device=config.device,
             augment=config.augment,
         )
-        noise = Generator().manual_seed(stream(config.seed, "grid")).rng
-        latent = self.trainer.networks.latent
-        self.latents = Tensor(noise.standard_normal((GRID, latent), dtype=np.float32))
+        rng = Generator().manual_seed(stream(config.seed, "grid")).rng
+        self.examples = self.recipe.view.examples(self.trainer.networks, self.data, rng)
 
     # -- beginning and going on
 
@@ -160,6 +158,8 @@ class Run:
             path.unlink()
         for name in FILES[:-1]:
             (self.folder / name).unlink(missing_ok=True)
+        for path in (self.folder / "figures").glob("*.*"):
+            path.unlink()
 
     # -- training
 
@@ -205,12 +205,12 @@ class Run:
         write_npz(self.folder / "checkpoint.npz", state)
 
     def _save_samples(self) -> None:
-        images = self.trainer.generate(self.latents)
+        images, columns = self.trainer.pictures(self.examples)
         path = self.folder / "samples" / f"step-{self.trainer.step:06d}.png"
-        report.save_grid(path, np.nan_to_num(images))
+        report.save_grid(path, np.nan_to_num(images), columns)
 
     def save_pictures(self) -> None:
-        """losses.png and animation.gif from what has been recorded."""
+        """losses.png, animation.gif and the recipe's own figures, from what has been recorded."""
         columns = self.record.columns()
         lines = {k: v for k, v in self.recipe.lines(self.settings).items() if k in columns}
         balance = lines.pop("d_real", (0.5, "1/2"))
@@ -220,6 +220,11 @@ class Run:
         if frames:
             labels = [_step_of(f) for f in frames]
             report.save_animation(self.folder / "animation.gif", frames, labels)
+        for name, draw in self.recipe.view.figures.items():
+            (self.folder / "figures").mkdir(exist_ok=True)
+            draw(
+                self.trainer.shown(), self.data, self.folder / "figures" / name, self.config.device
+            )
 
     def _frames(self) -> list[Path]:
         """The sample pictures in the order of their steps."""
@@ -275,24 +280,48 @@ def _free_folder(name: str) -> Path:
             return folder
 
 
-def sample(folder: Path, count: int, seed: int) -> np.ndarray:
+def sample(
+    folder: Path,
+    count: int,
+    seed: int,
+    labels: np.ndarray | None = None,
+    inputs: np.ndarray | None = None,
+) -> np.ndarray:
     """``count`` images (N, C, H, W) float32 in [-1, 1] from the run in ``folder``.
 
     The first images of a seed are the same whatever ``count`` is.
+
+    Args:
+        labels: weights of the classes (count, classes), for a system that knows classes.
+        inputs: images (count, C, H, W) in [-1, 1], for a system that makes images from images.
     """
+    trained = load_networks(folder)
+    with one_blas_thread:
+        request = Request(count, seed, labels, inputs)
+        return trained.recipe.view.sample(trained.networks, request, "cpu")
+
+
+class Trained(NamedTuple):
+    """A run's recipe and networks (the moving average in the generator's place), and the shape of
+    its images."""
+
+    config: Config
+    recipe: Recipe
+    networks: Any
+    shape: ImageShape
+
+
+def load_networks(folder: Path) -> Trained:
+    """What the run in ``folder`` has trained, from its checkpoint."""
     config = read_config(folder)
     chosen = recipe(config.recipe)
-    settings = chosen.configure(config.settings)
     path = folder / "checkpoint.npz"
     if not path.is_file():
         raise RunError(f"{folder}: has no checkpoint yet, so there is nothing to sample from")
     try:
-        generator, latent = restore(chosen, settings, read_npz(path))
+        networks, shape = restore(chosen, chosen.configure(config.settings), read_npz(path))
     except SerializeError:
         raise
     except ValueError as error:
         raise RunError(f"{path}: {error}") from error
-    rng = Generator().manual_seed(stream(seed, "sample")).rng
-    latents = Tensor(rng.standard_normal((count, latent), dtype=np.float32))
-    with one_blas_thread:
-        return generate(generator, latents)
+    return Trained(config, chosen, networks, shape)

@@ -194,10 +194,8 @@ class _Bar:
         done = self.run.trainer.step - self.first
         speed = done * self.run.config.batch_size / (time.perf_counter() - self.begin)
         try:
-            self.bar.set_postfix_str(
-                f"D {row['d_loss']:.3f}, G {row['g_loss']:.3f}, {speed:.0f} images/s",
-                refresh=False,
-            )
+            losses = [f"{name} {value:.3f}" for name, value in list(row.items())[:2]]
+            self.bar.set_postfix_str(f"{', '.join(losses)}, {speed:.0f} images/s", refresh=False)
             self.bar.update(1)
         except (OSError, ValueError):
             self.bar = None

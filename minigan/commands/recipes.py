@@ -40,13 +40,14 @@ def _show(arguments: argparse.Namespace) -> int:
 
     chosen = recipe(arguments.recipe)
     settings = chosen.configure(settings_from(arguments.set))
-    shape = ImageShape(arguments.channels, arguments.image_size, arguments.image_size)
-    nets = chosen.networks(settings, shape, Generator())
+    size = (arguments.channels, arguments.image_size, arguments.image_size)
+    shape = ImageShape(*size, classes=10, inputs=arguments.channels)
+    networks = chosen.networks(settings, shape, Generator())
     print(f"{chosen.name}: {chosen.summary}\n{chosen.source}\n")
     module = import_module(f"minigan.gan.recipes.{chosen.name.replace('-', '_')}")
     print("\n".join(line for line in (module.__doc__ or "").strip().splitlines()[1:-1]).strip("\n"))
-    print(f"\ngenerator\n{summary(nets.generator, (2, nets.latent))}")
-    print(f"\ndiscriminator\n{summary(nets.critic, (2, *shape))}")
+    for name, inputs in chosen.view.shapes(networks, shape).items():
+        print(f"\n{name}\n{summary(getattr(networks, name), *inputs)}")
     print("\nsettings (--set NAME=VALUE)")
     for item in fields(settings):
         value = getattr(settings, item.name)

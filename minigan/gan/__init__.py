@@ -1,14 +1,16 @@
 """GANs as data: a Recipe says what a system is, one Trainer runs them all."""
 
 from .recipes import recipe, recipe_names
-from .schema import ImageShape, Networks, Recipe, SettingError
+from .schema import ImageShape, Networks, Recipe, Request
 from .trainer import NonFiniteLoss, Trainer
+from .values import SettingError
 
 __all__ = [
     "ImageShape",
     "Networks",
     "NonFiniteLoss",
     "Recipe",
+    "Request",
     "SettingError",
     "Trainer",
     "recipe",

@@ -18,10 +18,12 @@ from .._tensor import Tensor
 from ..array import Generator
 from ..nn import Module
 from .augmentation import augmented
+from .conditional import told
 from .objectives import OBJECTIVES
 from .pair import pair
-from .penalties import dragan_penalty, gradient_penalty, r1_penalty
-from .schema import Losses, Networks, Recipe
+from .penalties import Critic, dragan_penalty, gradient_penalty, r1_penalty
+from .sampling import VIEW
+from .schema import NOTHING, Known, Losses, Networks, Optimizers, Recipe
 from .targets import draw_targets, mean_target
 
 if TYPE_CHECKING:
@@ -29,9 +31,14 @@ if TYPE_CHECKING:
 
 
 def critic_loss(
-    settings: Any, critic: Module, real: Tensor, fake: Tensor, rng: Generator
+    settings: Any,
+    critic: Module,
+    real: Tensor,
+    fake: Tensor,
+    rng: Generator,
+    known: Known = NOTHING,
 ) -> Losses:
-    """Tell real from fake.
+    """Tell real from fake; a conditional critic knows the classes.
 
     Real and fake go through separately: BatchNorm must not mix their statistics.  In the record
     ``d_loss`` is the objective alone, ``penalty`` what the penalties add, and ``estimate``, under
@@ -39,7 +46,7 @@ def critic_loss(
     """
     objective = OBJECTIVES[settings.loss]
     real, fake = (augmented(x, settings.augment, rng) for x in (real, fake))
-    on_real, on_fake = critic(real), critic(fake)
+    on_real, on_fake = told(critic, known.real)(real), told(critic, known.fake)(fake)
     up, low = settings.real_targets, settings.fake_targets
     if objective.probabilities and ((up, low) != ((1, 1), (0, 0)) or settings.flip):
         loss = objective.critic(
@@ -54,16 +61,28 @@ def critic_loss(
     if objective.probabilities:
         record["d_real"] = on_real.detach().sigmoid().mean()
         record["d_fake"] = on_fake.detach().sigmoid().mean()
+        record["d_accuracy"] = accuracy(on_real.detach(), on_fake.detach())
     if settings.loss == "wgan":
         record["estimate"] = -loss.detach()
-    penalty = penalties(settings, critic, real, fake, rng)
+    penalty = penalties(settings, told(critic, known.real), real, fake, rng)
     if penalty is not None:
         loss, record["penalty"] = loss + penalty, penalty.detach()
     return Losses(loss, record)
 
 
+def accuracy(on_real: Tensor, on_fake: Tensor) -> Tensor:
+    """The share of images that the logits' signs judge rightly; ½ is guessing.
+
+    >>> import minigan
+    >>> accuracy(minigan.tensor([2.0, 1.0]), minigan.tensor([-1.0, 3.0])).item()
+    0.75
+    """
+    right = (on_real > 0).to(on_real.dtype).mean() + (on_fake < 0).to(on_fake.dtype).mean()
+    return right / 2
+
+
 def penalties(
-    settings: Any, critic: Module, real: Tensor, fake: Tensor, rng: Generator
+    settings: Any, critic: Critic, real: Tensor, fake: Tensor, rng: Generator
 ) -> Tensor | None:
     """The sum of the gradient penalties asked for, each times its weight."""
     total = None
@@ -78,13 +97,16 @@ def penalties(
     return total
 
 
-def generator_loss(settings: Any, critic: Module, fake: Tensor, rng: Generator) -> Losses:
+def generator_loss(
+    settings: Any, critic: Module, fake: Tensor, rng: Generator, known: Known = NOTHING
+) -> Losses:
     """Make the critic say "real"."""
-    loss = OBJECTIVES[settings.loss].generator(critic(augmented(fake, settings.augment, rng)))
+    judged = told(critic, known.fake)(augmented(fake, settings.augment, rng))
+    loss = OBJECTIVES[settings.loss].generator(judged)
     return Losses(loss, {"g_loss": loss.detach()})
 
 
-def optimizers(settings: Any, nets: Networks) -> tuple[optim.Optimizer, optim.Optimizer]:
+def optimizers(settings: Any, nets: Networks) -> Optimizers:
     """The critic's and the generator's, of one kind."""
 
     def chosen(network: Module, lr: float) -> optim.Optimizer:
@@ -95,7 +117,7 @@ def optimizers(settings: Any, nets: Networks) -> tuple[optim.Optimizer, optim.Op
         return optim.Adam(network.parameters(), lr, (settings.beta1, settings.beta2))
 
     critic_lr = settings.critic_lr or settings.lr
-    return chosen(nets.critic, critic_lr), chosen(nets.generator, settings.lr)
+    return Optimizers(chosen(nets.critic, critic_lr), chosen(nets.generator, settings.lr))
 
 
 def critic_steps(settings: Any, step: int) -> int:
@@ -117,9 +139,9 @@ def alternate(trainer: Trainer) -> dict[str, Tensor]:
     is computed twice.
     """
     for _ in range(critic_steps(trainer.settings, trainer.step)):
-        real, fake = trainer.real(), trainer.fake()
-        judged = trainer.critic_step(real, fake)
-    return {**judged, **trainer.generator_step(fake)}
+        real, fake, known = trainer.deal()
+        judged = trainer.critic_step(real, fake, known)
+    return {**judged, **trainer.generator_step(fake, known)}
 
 
 def lines(settings: Any) -> dict[str, tuple[float, str]]:
@@ -154,5 +176,6 @@ def image_gan(name: str, summary: str, source: str, settings: type, **parts: Any
         "optimizers": optimizers,
         "play": alternate,
         "lines": lines,
+        "view": VIEW,
     }
     return Recipe(name, summary, source, settings, **{**family, **parts})

@@ -28,8 +28,8 @@ def mlp_generator(
             *norm_layers(norm, after, flat=True),
             activation_layer(activation),
         ]
-    last = nn.Linear(widths[-1] if widths else latent, prod(shape))
-    return nn.Sequential(*layers, last, nn.Tanh(), nn.Unflatten(1, tuple(shape)))
+    last = nn.Linear(widths[-1] if widths else latent, prod(shape.size))
+    return nn.Sequential(*layers, last, nn.Tanh(), nn.Unflatten(1, shape.size))
 
 
 def mlp_critic(
@@ -37,11 +37,11 @@ def mlp_critic(
 ) -> nn.Sequential:
     """C·H·W → widths → 1, LeakyReLU between; no norm after the first layer, as in DCGAN."""
     layers: Layers = [nn.Flatten()]
-    for i, (before, after) in enumerate(pairwise([prod(shape), *widths])):
+    for i, (before, after) in enumerate(pairwise([prod(shape.size), *widths])):
         layers.append(nn.Linear(before, after))
         layers += norm_layers(norm, after, flat=True) if i else []
         layers.append(nn.LeakyReLU(0.2))
-    return nn.Sequential(*layers, nn.Linear(widths[-1] if widths else prod(shape), 1))
+    return nn.Sequential(*layers, nn.Linear(widths[-1] if widths else prod(shape.size), 1))
 
 
 def mlp_init(module: nn.Module, generator: Generator) -> None:

@@ -7,7 +7,8 @@ from itertools import pairwise
 from .. import nn
 from ..array import Generator
 from ..nn import init
-from .schema import ImageShape, SettingError
+from .schema import ImageShape
+from .values import SettingError
 
 Layers = list[nn.Module]
 
@@ -47,7 +48,7 @@ def norm_layers(kind: str, size: int, flat: bool = False) -> Layers:
 
 def _square(name: str, shape: ImageShape, divisor: int, said: str = "") -> int:
     """The side of a square image that ``divisor`` divides; errors call such images ``said``."""
-    _, height, width = shape
+    _, height, width = shape.size
     if height != width or height % divisor or height < 8:
         said = said or f"{max(8, divisor)} and more pixels divisible by {divisor}"
         raise SettingError(f"{name} makes square images of {said}; got {height}×{width}")

@@ -10,7 +10,9 @@ from ..array import Generator
 from ..autograd import no_grad
 from ..nn.utils import spectral_norm
 from ..ops.creation import randn
+from ..ops.shape import cat
 from ..ops.smooth import erf
+from .conditional import Labelled
 from .mlp import mlp_critic, mlp_generator, mlp_init
 from .networks import (
     dcgan_critic,
@@ -22,6 +24,7 @@ from .networks import (
     infogan_generator,
 )
 from .schema import ImageShape, Networks
+from .values import SettingError
 
 
 class Scale(nn.Module):
@@ -39,35 +42,54 @@ class Scale(nn.Module):
 
 
 class Uniform(nn.Module):
-    """N(0, 1) to U(-1, 1), number by number: y = 2Φ(x) - 1 = erf(x/√2).
+    """N(0, 1) to U(-1, 1), number by number: y = 2Φ(x) - 1 = erf(x/√2), of the first ``count``.
 
     With it in front, a generator that wants uniform latents is asked as every other.
     """
 
+    def __init__(self, count: int):
+        super().__init__()
+        self.count = count
+
     def forward(self, x: Tensor) -> Tensor:
-        return erf(x * 0.5**0.5)
+        if x.shape[1] == self.count:
+            return erf(x * 0.5**0.5)
+        return cat([erf(x[:, : self.count] * 0.5**0.5), x[:, self.count :]], 1)
 
 
 def pair(settings: Any, shape: ImageShape, rng: Generator) -> Networks:
     """The networks of ``settings`` (see gan/settings.py) for images of ``shape``, freshly started.
 
     Raises:
-        SettingError: the network cannot make images of this shape.
+        SettingError: the network cannot make images of this shape, or there are no classes for a
+            conditional one.
     """
     s = settings
+    conditional = s.label_at != "none"
+    if conditional and not shape.classes:
+        raise SettingError(
+            f"label_at={s.label_at} needs data with labels, and these images have none; give "
+            "label_at=none or other data"
+        )
+    classes = shape.classes if conditional else 0
+    inputs = s.latent + classes
     norms = {"activation": s.activation, "norm": s.norm_of_generator}
     if s.network == "mlp":
-        generator = mlp_generator(shape, s.latent, s.widths, **norms)
+        generator = mlp_generator(shape, inputs, s.widths, **norms)
         critic = mlp_critic(shape, s.critic_widths, s.norm_of_critic)
     elif s.network == "5x5":
-        generator = five_generator(shape, s.latent, **norms, norm_after=s.norm_after)
+        generator = five_generator(shape, inputs, **norms, norm_after=s.norm_after)
         critic = five_critic(shape, s.norm_of_critic)
     elif s.network == "infogan":
-        generator = infogan_generator(shape, s.latent, **norms)
+        generator = infogan_generator(shape, inputs, **norms)
         critic = infogan_critic(shape, s.norm_of_critic)
     else:
-        generator = dcgan_generator(shape, s.latent, **norms)
+        generator = dcgan_generator(shape, inputs, **norms)
         critic = dcgan_critic(shape, s.norm_of_critic)
+    if s.output == "sigmoid":
+        critic = nn.Sequential(Scale(0.5, 0.5), *critic)
+    if conditional:
+        critic = Labelled(critic, classes, s.label_at)
     start = mlp_init if s.network == "mlp" else dcgan_init
     start(generator, rng)
     start(critic, rng)
@@ -76,10 +98,9 @@ def pair(settings: Any, shape: ImageShape, rng: Generator) -> Networks:
     if s.output == "sigmoid":
         layers = [nn.Sigmoid() if isinstance(layer, nn.Tanh) else layer for layer in generator]
         generator = nn.Sequential(*layers, Scale(2.0, -1.0))
-        critic = nn.Sequential(Scale(0.5, 0.5), *critic)
     if s.prior == "uniform":
-        generator = nn.Sequential(Uniform(), *generator)
-    return Networks(generator, critic, s.latent)
+        generator = nn.Sequential(Uniform(s.latent), *generator)
+    return Networks(generator, critic, s.latent, classes)
 
 
 @no_grad()

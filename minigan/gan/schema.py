@@ -1,4 +1,4 @@
-"""What a GAN is, as data: networks, objective, optimizers and the settings they have.
+"""What a system is, as data: networks, algorithm, optimizers and the settings they have.
 
 A recipe is one small file under ``recipes/`` that can be read beside its paper.  Everything that
 can be chosen about it stands in its settings, a frozen dataclass with defaults; ``--set
@@ -12,30 +12,75 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .._tensor import Tensor
 from ..array import Generator
+from ..data import ImageData, PairData
 from ..nn import Module
 from ..optim import Optimizer
+from .values import SettingError, read
 
-
-class SettingError(ValueError):
-    """A setting is unknown, cannot be read or does not fit the others; one clear line."""
+Data = ImageData | PairData
 
 
 class ImageShape(NamedTuple):
-    """Channels, height and width of the images a system is made for."""
+    """The images a system is made for, and what is known of them.
+
+    Attributes:
+        channels, height, width: of an image.
+        classes: how many there are; 0 where images have no labels.
+        inputs: channels of the images that these are made from, in pairs; else 0.
+    """
 
     channels: int
     height: int
     width: int
+    classes: int = 0
+    inputs: int = 0
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self[:3]
 
 
 class Networks(NamedTuple):
-    """The two players, and how many numbers the generator starts from."""
+    """The two players, and what the generator starts from.
+
+    Its input is ``latent`` numbers from N(0, 1), then a one-hot vector of ``classes``, then
+    ``codes`` numbers from U(-1, 1); see gan/latents.py.
+    """
 
     generator: Module
     critic: Module
     latent: int
+    classes: int = 0
+    codes: int = 0
+
+
+class Optimizers(NamedTuple):
+    """Of the two players.  Other systems have other names; a run's checkpoint uses them."""
+
+    critic: Optimizer
+    generator: Optimizer
+
+
+class Known(NamedTuple):
+    """What is known of a batch beside its images, None where there is nothing.
+
+    Attributes:
+        real: classes of the real images, one-hot (B, classes).
+        fake: what the generated ones were asked to be: weights of the classes (B, classes).
+        codes: the codes they were made from (B, codes).
+    """
+
+    real: Tensor | None = None
+    fake: Tensor | None = None
+    codes: Tensor | None = None
+
+
+NOTHING = Known()
 
 
 class Losses(NamedTuple):
@@ -43,6 +88,51 @@ class Losses(NamedTuple):
 
     loss: Tensor
     record: dict[str, Tensor]
+
+
+class Grid(NamedTuple):
+    """Images (N, C, H, W) in [-1, 1], to be laid out in so many columns."""
+
+    images: np.ndarray
+    columns: int
+
+
+class Request(NamedTuple):
+    """What someone wants to see from a trained system.
+
+    Attributes:
+        count: how many images.
+        seed: of everything random; the first images are the same for every count.
+        labels: weights of the classes (count, classes) that a conditional system is given.
+        inputs: images (count, C, H, W) in [-1, 1], for a system that makes images from images.
+    """
+
+    count: int
+    seed: int
+    labels: np.ndarray | None = None
+    inputs: np.ndarray | None = None
+
+
+class View(NamedTuple):
+    """How a system shows what it has learnt.
+
+    ``networks`` is everywhere what the recipe's ``networks`` gave, after some training and with the
+    moving average in the generator's place, where there is one.
+
+    Attributes:
+        examples: (networks, data, rng) → arrays that all pictures of a run are drawn from.
+        pictures: (networks, examples, device) → Grid.
+        sample: (networks, request, device) → images (N, C, H, W) in [-1, 1].
+        shapes: (networks, shape) → input shapes of each network by its name, batch included.
+        figures: pictures for the end of a run, by file name: (networks, data, path, device) writes
+            the file.
+    """
+
+    examples: Callable[[Any, Data, np.random.Generator], tuple[np.ndarray, ...]]
+    pictures: Callable[[Any, tuple[np.ndarray, ...], str], Grid]
+    sample: Callable[[Any, Request, str], np.ndarray]
+    shapes: Callable[[Any, ImageShape], dict[str, tuple[tuple[int, ...], ...]]]
+    figures: Mapping[str, Callable[..., None]] = {}
 
 
 @dataclass(frozen=True)
@@ -55,12 +145,15 @@ class Recipe:
         source: the paper.
         settings: the dataclass of its settings, see ``gan/settings.py``; it has a method
             ``warnings()`` that gives a list of sentences.
-        networks: (settings, image shape, generator of random numbers) → Networks.
-        critic_loss: (settings, critic, real, fake, rng) → Losses.
-        generator_loss: (settings, critic, fake, rng) → Losses.
-        optimizers: (settings, networks) → (the critic's, the generator's).
+        networks: (settings, image shape, generator of random numbers) → Networks, or another named
+            tuple whose modules are the system's networks.
+        optimizers: (settings, networks) → Optimizers, or another named tuple of optimizers.
         play: trainer → record; one step of the algorithm, out of the trainer's parts.
         lines: settings → equilibrium values {series: (value, how it is written)}.
+        view: how it shows what it has learnt.
+        critic_loss: of a GAN: (settings, critic, real, fake, rng, known) → Losses.
+        generator_loss: of a GAN: (settings, critic, fake, rng, known) → Losses.
+        data: what it learns from, single images or pairs.
         steps, batch_size: what the command line takes where nothing else is asked for.
     """
 
@@ -68,12 +161,14 @@ class Recipe:
     summary: str
     source: str
     settings: type
-    networks: Callable[[Any, ImageShape, Generator], Networks]
-    critic_loss: Callable[[Any, Module, Tensor, Tensor, Generator], Losses]
-    generator_loss: Callable[[Any, Module, Tensor, Generator], Losses]
-    optimizers: Callable[[Any, Networks], tuple[Optimizer, Optimizer]]
+    networks: Callable[[Any, ImageShape, Generator], Any]
+    optimizers: Callable[[Any, Any], Any]
     play: Callable[[Any], dict[str, Tensor]]
     lines: Callable[[Any], dict[str, tuple[float, str]]]
+    view: View
+    critic_loss: Callable[..., Losses] | None = None
+    generator_loss: Callable[..., Losses] | None = None
+    data: type = ImageData
     steps: int = 1500
     batch_size: int = 64
 
@@ -92,53 +187,8 @@ class Recipe:
                 raise SettingError(
                     f"{self.name} has no setting {name!r}; it has: {', '.join(known)}"
                 )
-            given[name] = _read(self.name, name, types[name], value)
+            given[name] = read(self.name, name, types[name], value)
         try:
             return self.settings(**given)
         except SettingError as error:
             raise SettingError(f"{self.name}: {error}") from None
-
-
-def _read(recipe: str, name: str, kind: Any, value: Any) -> Any:
-    """``value`` as the setting's type, from text or from JSON."""
-    try:
-        return _converted(kind, value)
-    except (ValueError, KeyError, TypeError):
-        raise SettingError(
-            f"{recipe}: setting {name} expects {_describe(kind)}, got {value!r}"
-        ) from None
-
-
-def _converted(kind: Any, value: Any) -> Any:
-    if typing.get_origin(kind) is tuple:
-        inner = typing.get_args(kind)
-        parts = value.split(",") if isinstance(value, str) else list(value)
-        if inner[-1] is ...:
-            parts = [] if parts == [""] else parts
-            inner = inner[:1] * len(parts)
-        return tuple(_converted(k, part) for k, part in zip(inner, parts, strict=True))
-    if typing.get_origin(kind) is typing.Literal:
-        if value not in typing.get_args(kind):
-            raise ValueError
-        return value
-    if kind is bool:
-        return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
-    if kind is int and isinstance(value, float):
-        raise ValueError
-    return kind(value)
-
-
-def _describe(kind: Any) -> str:
-    inner = typing.get_args(kind)
-    if typing.get_origin(kind) is tuple:
-        if inner[-1] is not ...:
-            return f"{len(inner)} numbers separated by a comma"
-        each = "whole numbers" if inner[0] is int else f"any of {_choices(inner[0])}"
-        return f"{each}, separated by commas"
-    if typing.get_origin(kind) is typing.Literal:
-        return f"one of {_choices(kind)}"
-    return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a text")
-
-
-def _choices(kind: Any) -> str:
-    return ", ".join(map(str, typing.get_args(kind)))

@@ -11,13 +11,14 @@ from math import isfinite
 from typing import Literal
 
 from .objectives import OBJECTIVES
-from .schema import SettingError
+from .values import SettingError
 
 Network = Literal["dcgan", "5x5", "infogan", "mlp"]
 Loss = Literal["bce", "saturating", "wgan", "hinge", "lsgan", "lsgan-half"]
 CriticNorm = Literal["auto", "batch", "layer", "spectral", "none"]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
 Activation = Literal["relu", "leaky"]
+LabelAt = Literal["none", "input", "hidden"]
 Augmentation = Literal["color", "translation", "cutout"]
 
 MOST = 2**16  # of everything that is counted
@@ -58,6 +59,7 @@ class Settings:
     flip: float = 0.0  # share of targets exchanged between real and fake
     augment: tuple[Augmentation, ...] = ()  # of all that the critic sees, differentiable
     ema: float = 0.0  # decay of the generator's moving average (0: none)
+    label_at: LabelAt = "none"  # conditional: where the critic sees the class; the generator too
 
     def __post_init__(self):
         self._check_numbers()

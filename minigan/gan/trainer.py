@@ -11,8 +11,6 @@ that was never stopped.
 from __future__ import annotations
 
 import copy
-import json
-import zlib
 from functools import partial
 from math import isfinite
 from typing import Any
@@ -20,28 +18,22 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator, default_generator
+from ..array import Generator
 from ..autograd import no_grad
 from ..data import Background, Batches, DataError, ImageData, augmentation
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_
-from ..ops.creation import randn
+from ..optim import Optimizer
 from ..optim.lr_scheduler import LinearLR
-from .sampling import below, generate
-from .schema import ImageShape, Recipe
+from .latents import draw_latents, one_hot, parts_of
+from .sampling import generate, modules
+from .schema import NOTHING, Data, Grid, ImageShape, Known, Recipe
+from .state import load_state, state_of
+from .streams import stream
 
 
 class NonFiniteLoss(ArithmeticError):
     """A loss became infinite or NaN; nothing sensible can follow."""
-
-
-def stream(seed: int, purpose: str) -> int:
-    """A seed for one purpose, so that no two random streams of a run are the same numbers.
-
-    63 bits, mixed from the run's seed and the purpose's name.
-    """
-    words = np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]).generate_state(2)
-    return int(words[0]) << 31 ^ int(words[1])
 
 
 class Trainer:
@@ -50,7 +42,7 @@ class Trainer:
     Args:
         recipe: which system.
         settings: from ``recipe.configure``.
-        data: images, uint8 (N, C, H, W).
+        data: images, uint8 (N, C, H, W), or pairs, as the recipe needs.
         batch_size: images per batch.
         seed: of everything random.
         device: where to compute.
@@ -58,49 +50,50 @@ class Trainer:
             by a thread, until ``close``.
 
     Raises:
-        DataError: the data are no single images, or the batch size or ``augment`` does not fit.
+        DataError: the recipe needs other data, or the batch size or ``augment`` does not fit.
 
     >>> from minigan.data import load
     >>> from minigan.gan import Trainer, recipe
     >>> r = recipe("dcgan")
     >>> trainer = Trainer(r, r.configure({}), load("glyphs", count=20), batch_size=4, seed=0)
     >>> sorted(trainer.train_step())
-    ['d_fake', 'd_loss', 'd_real', 'g_loss']
+    ['d_accuracy', 'd_fake', 'd_loss', 'd_real', 'g_gradient', 'g_loss']
     """
 
     def __init__(
         self,
         recipe: Recipe,
         settings: Any,
-        data: ImageData,
+        data: Data,
         *,
         batch_size: int,
         seed: int,
         device: str = "cpu",
         augment: str | None = None,
     ):
-        if not isinstance(data, ImageData):
-            raise DataError(
-                f"data set: {recipe.name} needs single images, {data.name} has {data.unit}"
-            )
+        if not isinstance(data, recipe.data):
+            needed = "single images" if recipe.data is ImageData else "pairs of images"
+            raise DataError(f"data set: {recipe.name} needs {needed}, {data.name} has {data.unit}")
         self.recipe, self.settings, self.device = recipe, settings, device
         self.batch_size = batch_size
         self.batches = _batches(data, batch_size, stream(seed, "data"), augment)
-        self.shape = ImageShape(*data.images.shape[1:])
+        self.shape = shape_of(data)
         self.rng = Generator(device).manual_seed(stream(seed, "training"))
         self.networks = recipe.networks(
             settings, self.shape, Generator().manual_seed(stream(seed, "weights"))
         )
-        for network in (self.networks.generator, self.networks.critic):
+        for network in modules(self.networks).values():
             network.to(device)
         self.optimizers = recipe.optimizers(settings, self.networks)
         decay, share = settings.decay, settings.decay_to
         self._schedules = [LinearLR(o, 1.0, share, decay) for o in self.optimizers if decay]
-        self.average = copy.deepcopy(self.networks.generator) if settings.ema else None
+        averaged = getattr(settings, "ema", 0)
+        self.average = copy.deepcopy(self.networks.generator) if averaged else None
+        self.values: dict[str, float] = {}  # what else the algorithm remembers
         self.step = 0
 
     def train_step(self) -> dict[str, float]:
-        """One generator step and what it took; returns losses and mean probabilities.
+        """One step of the recipe's algorithm; returns its losses and what else it records.
 
         Raises:
             NonFiniteLoss: a loss is infinite or NaN (the networks may have been changed by it).
@@ -110,7 +103,7 @@ class Trainer:
         record = self.recipe.play(self)
         self._update_average()
         self.step += 1
-        first = {name: record[name] for name in ("d_loss", "g_loss")}
+        first = {name: record[name] for name in ("d_loss", "g_loss") if name in record}
         row = {name: value.item() for name, value in {**first, **record}.items()}
         for name, value in row.items():
             if not isfinite(value):
@@ -119,19 +112,49 @@ class Trainer:
 
     # -- the parts of a step
 
+    def batch(self) -> tuple[Tensor, Tensor | None]:
+        """The next images (N, C, H, W), from -1 to 1, and their classes, one-hot."""
+        images, labels = next(self.batches)
+        real = Tensor(images).to(device=self.device)
+        if labels is None:
+            return real, None
+        return real, Tensor(one_hot(labels, self.shape.classes)).to(device=self.device)
+
+    def pair(self) -> tuple[Tensor, Tensor]:
+        """The next inputs and targets of data that come in pairs."""
+        inputs, targets = next(self.batches)
+        return Tensor(inputs).to(device=self.device), Tensor(targets).to(device=self.device)
+
     def real(self) -> Tensor:
-        """The next batch of images (N, C, H, W), from -1 to 1."""
-        return Tensor(next(self.batches)[0]).to(device=self.device)
+        """The next images alone."""
+        return self.batch()[0]
 
     def fake(self) -> Tensor:
         """As many generated images, with their graph."""
-        generator, _, latent = self.networks
-        return generator(randn(self.batch_size, latent, generator=self.rng, device=self.device))
+        latents = draw_latents(self.networks, self.batch_size, self.rng, self.device)
+        return self.networks.generator(latents)
 
-    def critic_step(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def deal(self) -> tuple[Tensor, Tensor, Known]:
+        """Fresh images of both kinds, and what is known of them.
+
+        The classes of generated images are drawn evenly, but where a penalty looks at images
+        between real and generated ones (gp) they are the real images' own.
+        """
+        real, labels = self.batch()
+        own = labels if getattr(self.settings, "gp", 0) else None
+        latents = draw_latents(self.networks, self.batch_size, self.rng, self.device, own)
+        return (
+            real,
+            self.networks.generator(latents),
+            Known(labels, *parts_of(self.networks, latents)),
+        )
+
+    def critic_step(self, real: Tensor, fake: Tensor, known: Known = NOTHING) -> dict[str, Tensor]:
         """Move the critic one step; returns the record of its loss."""
         critic, optimizer = self.networks.critic, self.optimizers[0]
-        judged = self.recipe.critic_loss(self.settings, critic, real, fake.detach(), self.rng)
+        judged = self.recipe.critic_loss(
+            self.settings, critic, real, fake.detach(), self.rng, known
+        )
         optimizer.zero_grad()
         judged.loss.backward()
         self._clip_gradients(critic)
@@ -143,25 +166,31 @@ class Trainer:
                     p.clamp_(-limit, limit)
         return judged.record
 
-    def generator_step(self, fake: Tensor) -> dict[str, Tensor]:
+    def generator_step(self, fake: Tensor, known: Known = NOTHING) -> dict[str, Tensor]:
         """Move the generator one step; returns the record of its loss.
 
         The critic is frozen meanwhile, so that its weights' gradients are not computed at all.
         """
         critic = self.networks.critic
         critic.requires_grad_(False)
-        fooled = self.recipe.generator_loss(self.settings, critic, fake, self.rng)
-        self.descend(fooled.loss)
+        fooled = self.recipe.generator_loss(self.settings, critic, fake, self.rng, known)
+        slope = self.descend(fooled.loss)
         critic.requires_grad_(True)
-        return fooled.record
+        return {**fooled.record, "g_gradient": slope}
 
-    def descend(self, loss: Tensor) -> None:
-        """Move the generator one step down ``loss``."""
-        generator, optimizer = self.networks.generator, self.optimizers[1]
+    def descend(self, loss: Tensor) -> Tensor:
+        """Move the generator one step down ``loss``; returns its gradient's norm."""
+        return self.step_of(self.networks.generator, self.optimizers[1], loss)
+
+    def step_of(self, network: Module, optimizer: Optimizer, loss: Tensor) -> Tensor:
+        """Move ``network`` alone one step down ``loss``; returns its gradient's norm."""
         optimizer.zero_grad()
-        loss.backward(inputs=list(generator.parameters()))
-        self._clip_gradients(generator)
+        parameters = list(network.parameters())
+        loss.backward(inputs=parameters)
+        slope = gradient_norm(parameters)
+        self._clip_gradients(network)
         optimizer.step()
+        return slope
 
     def _clip_gradients(self, network: Module) -> None:
         if self.settings.clip_gradients:
@@ -181,37 +210,22 @@ class Trainer:
             ):
                 mean.copy_(new)
 
+    def shown(self) -> Any:
+        """The networks, with the generator's average in its place, if there is one."""
+        averaged = self.average is not None
+        return self.networks._replace(generator=self.average) if averaged else self.networks
+
     def generate(self, latents: Tensor) -> np.ndarray:
         """Images (N, C, H, W) float32 in [-1, 1] from latents, by the average if there is one."""
-        network = self.networks.generator if self.average is None else self.average
-        return generate(network, latents, self.device)
+        return generate(self.shown().generator, latents, self.device)
 
-    # -- state
+    def pictures(self, examples: tuple[np.ndarray, ...]) -> Grid:
+        """What the system makes of ``examples`` now."""
+        return self.recipe.view.pictures(self.shown(), examples, self.device)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Everything the next step depends on, as arrays by name."""
-        arrays: dict[str, np.ndarray] = {}
-        for name, network in self._networks().items():
-            for key, tensor in network.state_dict().items():
-                arrays[f"{name}/{key}"] = tensor.cpu().numpy()
-        plain: dict[str, Any] = {
-            "step": self.step,
-            "shape": self.shape,
-            "data": self.batches.state_dict(),
-            "rng": self.rng.get_state(),
-            "default_rng": default_generator(self.device).get_state(),
-            "optimizers": {},
-        }
-        for name, optimizer in self._optimizers().items():
-            steps = plain["optimizers"][name] = {}
-            for i, state in optimizer.state_dict()["state"].items():
-                steps[str(i)] = state["step"]
-                for key, value in state.items():
-                    if key != "step":
-                        arrays[f"{name}/{i}/{key}"] = value.cpu().numpy()
-        text = json.dumps(plain).encode()
-        arrays["state.json"] = np.frombuffer(text, np.uint8)
-        return arrays
+        return state_of(self)
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
         """Go on from a ``state_dict``.
@@ -219,42 +233,29 @@ class Trainer:
         Raises:
             ValueError: it belongs to other networks, or something is missing.
         """
-        try:
-            plain = json.loads(arrays["state.json"].tobytes())
-            for name, network in self._networks().items():
-                network.load_state_dict(below(arrays, name))
-            for name, optimizer in self._optimizers().items():
-                state: dict[str, dict[str, Any]] = {
-                    i: {"step": step} for i, step in plain["optimizers"][name].items()
-                }
-                for key, array in below(arrays, name).items():
-                    i, _, slot = key.partition("/")
-                    state[i][slot] = array
-                groups = optimizer.state_dict()["param_groups"]
-                optimizer.load_state_dict({"state": state, "param_groups": groups})
-            self.batches.load_state_dict(plain["data"])
-            self.rng.set_state(plain["rng"])
-            default_generator(self.device).set_state(plain["default_rng"])
-            self.step = int(plain["step"])
-        except (KeyError, RuntimeError, TypeError) as error:
-            raise ValueError(f"the state does not fit this system: {error}") from error
+        load_state(self, arrays)
 
     def close(self) -> None:
         """End the thread that makes the batches, if there is one; the next step starts it anew."""
         if isinstance(self.batches, Background):
             self.batches.close()
 
-    def _networks(self) -> dict[str, Module]:
-        named = {"generator": self.networks.generator, "critic": self.networks.critic}
-        return named if self.average is None else {**named, "average": self.average}
 
-    def _optimizers(self) -> dict[str, Any]:
-        return dict(zip(("critic_optimizer", "generator_optimizer"), self.optimizers, strict=True))
+def shape_of(data: Data) -> ImageShape:
+    """What a recipe needs to know of the data to make its networks."""
+    if isinstance(data, ImageData):
+        return ImageShape(*data.images.shape[1:], classes=data.classes)
+    return ImageShape(*data.targets.shape[1:], inputs=data.inputs.shape[1])
 
 
-def _batches(
-    data: ImageData, batch_size: int, seed: int, augment: str | None
-) -> Batches | Background:
+@no_grad()
+def gradient_norm(parameters: list[Tensor]) -> Tensor:
+    """√Σ g² over all their gradients, a 0-d Tensor."""
+    squares = [(p.grad * p.grad).sum() for p in parameters if p.grad is not None]
+    return sum(squares[1:], squares[0]).sqrt()
+
+
+def _batches(data: Data, batch_size: int, seed: int, augment: str | None) -> Batches | Background:
     """The images in mini-batches; changed ones are made ahead, as that takes its time."""
     if augment is None:
         return Batches(data, batch_size, seed=seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..autograd import no_grad
 from ..ops.creation import zeros
 from .module import Module
@@ -12,12 +14,13 @@ def count_parameters(module: Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def summary(module: Module, input_shape: tuple[int, ...]) -> str:
-    """One line for every layer of a Sequential (or for the module), run on zeros.
+@no_grad()
+def summary(module: Module, *input_shapes: tuple[int, ...]) -> str:
+    """One line for every layer in the order in which they run, on zeros.
 
     Args:
         module: the network; it is left as it was.
-        input_shape: with the batch, which the table shows as N.
+        input_shapes: of each input, with the batch, which the table shows as N.
 
     >>> import minigan.nn as nn
     >>> print(summary(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), (2, 3)))
@@ -26,16 +29,23 @@ def summary(module: Module, input_shape: tuple[int, ...]) -> str:
       ReLU          N × 4              -
       in all                          16
     """
-    layers = _flat(module)
+    rows: list[tuple[str, tuple[int, ...] | None, int | None]] = []
+    rows += [("input", shape, None) for shape in input_shapes]
+
+    def note(layer: Module, arguments: Any, output: Any) -> None:
+        shown = output[0] if isinstance(output, tuple) else output
+        rows.append((type(layer).__name__, shown.shape, count_parameters(layer)))
+
+    leaves = [layer for layer in module.modules() if not list(layer.children())]
+    hooks = [layer.register_forward_hook(note) for layer in leaves]
     was_training = module.training
     module.eval()  # so that BatchNorm's running statistics stay
-    x = zeros(input_shape)
-    rows = [("input", x.shape, None)]
-    with no_grad():
-        for layer in layers:
-            x = layer(x)
-            rows.append((type(layer).__name__, x.shape, count_parameters(layer)))
-    module.train(was_training)
+    try:
+        module(*(zeros(shape) for shape in input_shapes))
+    finally:
+        module.train(was_training)
+        for hook in hooks:
+            hook.remove()
     rows.append(("in all", None, count_parameters(module)))
     names = max(len(name) for name, _, _ in rows) + 2
     texts = [" × ".join(["N", *map(str, shape[1:])]) if shape else "" for _, shape, _ in rows]
@@ -45,12 +55,3 @@ def summary(module: Module, input_shape: tuple[int, ...]) -> str:
         number = "" if count is None else f"{count:,}" if count else "-"
         lines.append(f"  {name:<{names + 6}}{text:<{widest}}{number:>13}".rstrip())
     return "\n".join(lines)
-
-
-def _flat(module: Module) -> list[Module]:
-    """The layers of nested Sequentials in the order in which they run."""
-    from .containers import Sequential
-
-    if not isinstance(module, Sequential):
-        return [module]
-    return [layer for child in module for layer in _flat(child)]

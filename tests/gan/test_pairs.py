@@ -118,7 +118,7 @@ def test_uniform_latents_are_uniform():
     """2Φ(z) - 1 of normal numbers: the largest distance of the distribution functions is small."""
     assert isinstance(made(network="mlp", prior="uniform").generator[0], Uniform)
     rng = np.random.default_rng(0)
-    u = np.sort(Uniform()(minigan.tensor(rng.standard_normal(20000))).numpy())
+    u = np.sort(Uniform(1)(minigan.tensor(rng.standard_normal((20000, 1)))).numpy().ravel())
     distance = np.abs(u - np.linspace(-1, 1, 20000)).max() / 2
     assert distance < 1.63 / np.sqrt(20000)  # Kolmogorov, 1 %
 

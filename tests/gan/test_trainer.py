@@ -8,7 +8,7 @@ from minigan import nn, optim
 from minigan.data import DataError, ImageData, PairData, load, mixture
 from minigan.gan import NonFiniteLoss, Trainer, recipe
 from minigan.gan.sampling import generate, restore
-from minigan.gan.trainer import stream
+from minigan.gan.streams import stream
 
 
 def trainer(seed=0, augment=None, **settings):
@@ -27,7 +27,7 @@ def test_one_step_is_the_algorithm_of_the_paper():
     """A step written out by hand, with the same batch and noise, gives the same parameters."""
     ours, reference = trainer(), trainer()
     row = ours.train_step()
-    generator, critic, latent = reference.networks
+    generator, critic, latent, *_ = reference.networks
     bce = nn.BCEWithLogitsLoss()
     d_adam = optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999))
     g_adam = optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
@@ -156,9 +156,12 @@ def test_the_average_is_the_geometric_mean_of_the_past():
     for name, value in parameters(one.average).items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-7)
     latents = minigan.randn(3, 100)
-    generator, latent = restore(one.recipe, one.settings, one.state_dict())
-    assert latent == 100
-    assert np.array_equal(generate(generator, latents), one.generate(latents))
+    restored, shape = restore(one.recipe, one.settings, one.state_dict())
+    assert restored.latent == 100 and shape == one.shape
+    assert np.array_equal(generate(restored.generator, latents), one.generate(latents))
+    assert not np.array_equal(
+        generate(restored.generator, latents), generate(one.networks.generator, latents)
+    )
 
 
 def test_generating_changes_nothing_and_each_image_depends_on_its_own_latent():

@@ -214,7 +214,7 @@ def test_a_generator_step_that_trains_the_critic():
 
     def holds(kind):
         game = trainer(kind)
-        generator, critic, _ = game.networks
+        generator, critic, *_ = game.networks
 
         def step():
             assert moved(generator, lambda: game.generator_step(game.fake()))
@@ -235,7 +235,7 @@ def test_a_fake_batch_that_is_not_detached():
 
     def holds(kind):
         game = trainer(kind)
-        generator, critic, _ = game.networks
+        generator, critic, *_ = game.networks
         assert moved(critic, lambda: game.critic_step(game.real(), game.fake()))
         return not has_gradients(generator)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from ..schema import Recipe, SettingError
+from ..schema import Recipe
+from ..values import SettingError
 
 _names = ("dcgan", "gan", "wgan", "wgan-gp", "unrolled", "lsgan", "hinge", "sngan", "dragan")
 

@@ -20,8 +20,9 @@ from ...nn import Module
 from .. import game
 from .. import settings as common
 from ..differentiable import look_ahead, replaced
-from ..schema import SettingError
+from ..schema import NOTHING, Known
 from ..trainer import Trainer
+from ..values import SettingError
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,15 @@ class Settings(common.Settings):
         return said
 
 
-def generator_loss(trainer: Trainer, real: Tensor, fake: Tensor) -> Tensor:
+def generator_loss(trainer: Trainer, real: Tensor, fake: Tensor, known: Known = NOTHING) -> Tensor:
     """-L_D(θ_K), as a function of ``fake`` and through it of the generator."""
     critic, optimizer = trainer.networks.critic, trainer.optimizers[0]
 
     def critic_loss(critic: Module) -> Tensor:
-        return trainer.recipe.critic_loss(trainer.settings, critic, real, fake, trainer.rng).loss
+        judged = trainer.recipe.critic_loss(
+            trainer.settings, critic, real, fake, trainer.rng, known
+        )
+        return judged.loss
 
     ahead = look_ahead(critic, optimizer, critic_loss, trainer.settings.unroll)
     with replaced(critic, ahead):
@@ -68,10 +72,10 @@ def generator_loss(trainer: Trainer, real: Tensor, fake: Tensor) -> Tensor:
 
 def play(trainer: Trainer) -> dict[str, Tensor]:
     """Both players move from where they are, on the same images."""
-    real, fake = trainer.real(), trainer.fake()
-    loss = generator_loss(trainer, real, fake)
-    trainer.descend(loss)
-    return {**trainer.critic_step(real, fake), "g_loss": loss.detach()}
+    real, fake, known = trainer.deal()
+    loss = generator_loss(trainer, real, fake, known)
+    slope = trainer.descend(loss)
+    return {**trainer.critic_step(real, fake, known), "g_loss": loss.detach(), "g_gradient": slope}
 
 
 def lines(settings: Any) -> dict[str, tuple[float, str]]:

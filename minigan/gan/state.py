@@ -1,0 +1,82 @@
+"""A trainer's whole state as arrays by name, and back.
+
+NETWORK/…              parameters and buffers; "average" is the generator's moving average
+NETWORK_optimizer/…    moments
+state.json             step, place in the data, random generators, what else there is to know
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from ..array import default_generator
+from ..nn import Module
+from ..optim import Optimizer
+from .sampling import below, modules
+
+
+def state_of(trainer: Any) -> dict[str, np.ndarray]:
+    """Everything the next step depends on."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, network in _networks(trainer).items():
+        for key, tensor in network.state_dict().items():
+            arrays[f"{name}/{key}"] = tensor.cpu().numpy()
+    plain: dict[str, Any] = {
+        "step": trainer.step,
+        "shape": trainer.shape,
+        "data": trainer.batches.state_dict(),
+        "rng": trainer.rng.get_state(),
+        "default_rng": default_generator(trainer.device).get_state(),
+        "values": trainer.values,
+        "optimizers": {},
+    }
+    for name, optimizer in _optimizers(trainer).items():
+        steps = plain["optimizers"][name] = {}
+        for i, state in optimizer.state_dict()["state"].items():
+            steps[str(i)] = state["step"]
+            for key, value in state.items():
+                if key != "step":
+                    arrays[f"{name}/{i}/{key}"] = value.cpu().numpy()
+    text = json.dumps(plain).encode()
+    arrays["state.json"] = np.frombuffer(text, np.uint8)
+    return arrays
+
+
+def load_state(trainer: Any, arrays: dict[str, np.ndarray]) -> None:
+    """Put ``state_of`` back.
+
+    Raises:
+        ValueError: it belongs to other networks, or something is missing.
+    """
+    try:
+        plain = json.loads(arrays["state.json"].tobytes())
+        for name, network in _networks(trainer).items():
+            network.load_state_dict(below(arrays, name))
+        for name, optimizer in _optimizers(trainer).items():
+            state: dict[str, dict[str, Any]] = {
+                i: {"step": step} for i, step in plain["optimizers"][name].items()
+            }
+            for key, array in below(arrays, name).items():
+                i, _, slot = key.partition("/")
+                state[i][slot] = array
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
+        trainer.batches.load_state_dict(plain["data"])
+        trainer.rng.set_state(plain["rng"])
+        default_generator(trainer.device).set_state(plain["default_rng"])
+        trainer.values = {name: float(value) for name, value in plain["values"].items()}
+        trainer.step = int(plain["step"])
+    except (AttributeError, KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(f"the state does not fit this system: {error}") from error
+
+
+def _networks(trainer: Any) -> dict[str, Module]:
+    named = modules(trainer.networks)
+    return named if trainer.average is None else {**named, "average": trainer.average}
+
+
+def _optimizers(trainer: Any) -> dict[str, Optimizer]:
+    return {f"{name}_optimizer": o for name, o in trainer.optimizers._asdict().items()}
