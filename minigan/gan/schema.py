@@ -124,6 +124,7 @@ class View(NamedTuple):
         pictures: (networks, examples, device) → Grid.
         sample: (networks, request, device) → images (N, C, H, W) in [-1, 1].
         shapes: (networks, shape) → input shapes of each network by its name, batch included.
+        from_images: whether ``sample`` needs the request's inputs.
         figures: pictures for the end of a run, by file name: (networks, data, path, device) writes
             the file.
     """
@@ -132,6 +133,7 @@ class View(NamedTuple):
     pictures: Callable[[Any, tuple[np.ndarray, ...], str], Grid]
     sample: Callable[[Any, Request, str], np.ndarray]
     shapes: Callable[[Any, ImageShape], dict[str, tuple[tuple[int, ...], ...]]]
+    from_images: bool = False
     figures: Mapping[str, Callable[..., None]] = {}
 
 

@@ -21,7 +21,6 @@ from .._tensor import Tensor
 from ..array import Generator
 from ..autograd import no_grad
 from ..data import Background, Batches, DataError, ImageData, augmentation
-from ..nn import Module
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LinearLR
@@ -157,7 +156,7 @@ class Trainer:
         )
         optimizer.zero_grad()
         judged.loss.backward()
-        self._clip_gradients(critic)
+        self._clip_gradients(list(critic.parameters()))
         optimizer.step()
         limit = self.settings.clip_weights
         if limit:
@@ -180,21 +179,24 @@ class Trainer:
 
     def descend(self, loss: Tensor) -> Tensor:
         """Move the generator one step down ``loss``; returns its gradient's norm."""
-        return self.step_of(self.networks.generator, self.optimizers[1], loss)
+        return self.step_of(self.optimizers[1], loss)
 
-    def step_of(self, network: Module, optimizer: Optimizer, loss: Tensor) -> Tensor:
-        """Move ``network`` alone one step down ``loss``; returns its gradient's norm."""
+    def step_of(self, optimizer: Optimizer, loss: Tensor) -> Tensor:
+        """Move what ``optimizer`` holds, and nothing else, one step down ``loss``.
+
+        Returns the gradient's norm (before it is clipped).
+        """
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
         optimizer.zero_grad()
-        parameters = list(network.parameters())
         loss.backward(inputs=parameters)
         slope = gradient_norm(parameters)
-        self._clip_gradients(network)
+        self._clip_gradients(parameters)
         optimizer.step()
         return slope
 
-    def _clip_gradients(self, network: Module) -> None:
+    def _clip_gradients(self, parameters: list[Tensor]) -> None:
         if self.settings.clip_gradients:
-            clip_grad_norm_(network.parameters(), self.settings.clip_gradients)
+            clip_grad_norm_(parameters, self.settings.clip_gradients)
 
     def _update_average(self) -> None:
         if self.average is None:
