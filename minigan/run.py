@@ -293,12 +293,27 @@ def sample(
 
     Args:
         labels: weights of the classes (count, classes), for a system that knows classes.
-        inputs: images (count, C, H, W) in [-1, 1], for a system that makes images from images.
+        inputs: images (count, C, H, W) in [-1, 1], for a system that makes images from images; by
+            default ``own_inputs``.
     """
     trained = load_networks(folder)
+    if inputs is None and trained.recipe.view.from_images:
+        inputs = own_inputs(trained.config, count, seed)
     with one_blas_thread:
         request = Request(count, seed, labels, inputs)
         return trained.recipe.view.sample(trained.networks, request, "cpu")
+
+
+def own_inputs(config: Config, count: int, seed: int) -> np.ndarray:
+    """Images (count, C, H, W) in [-1, 1] of the run's data, those not trained on where there are.
+
+    They come in an order drawn from ``seed``; where there are fewer than ``count``, again.
+    """
+    split = "test" if config.data in ("glyphs", "mnist", "cifar10") else "train"
+    files = {"data_dir": config.data_dir, "image_size": config.image_size}
+    data = load(config.data, split=split, **files, **config.data_options)
+    order = Generator().manual_seed(stream(seed, "sample")).rng.permutation(len(data))
+    return data.take(np.resize(order, count))[0]
 
 
 class Trained(NamedTuple):

@@ -24,7 +24,7 @@ FLOORS = [
     {"ops"},
     {"nn", "losses", "linalg"},
     {"optim", "data", "utils", "metrics", "serialize", "saving", "distributed"},
-    {"report", "curves"},
+    {"report", "curves", "figures"},
     {"gan", "certificate"},
     {"toys"},
     {"config"},

@@ -177,7 +177,7 @@ def test_the_recipe_of_ones_own_in_the_readme_trains(tmp_path):
     recipes = tmp_path / "minigan" / "gan" / "recipes"
     (recipes / "r1gan.py").write_text(program, encoding="utf-8")
     names = (recipes / "__init__.py").read_text(encoding="utf-8")
-    (recipes / "__init__.py").write_text(names.replace('"dragan")', '"dragan", "r1gan")'))
+    (recipes / "__init__.py").write_text(names.replace("_names = (", '_names = (\n    "r1gan",'))
     outputs = []
     for command in ("show r1gan", "train r1gan --image-size 8 --batch-size 4 --steps 1 --out run"):
         done = subprocess.run(

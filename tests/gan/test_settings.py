@@ -4,14 +4,15 @@ import dataclasses
 
 import pytest
 
-from minigan.gan import SettingError, recipe, recipe_names
+from minigan.gan import SettingError, autoencoding, recipe, recipe_names
 from minigan.gan.settings import Settings
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_has_the_common_settings_and_agrees_with_itself(name):
     settings = recipe(name).configure({})
-    common = [field.name for field in dataclasses.fields(Settings)]
+    base = Settings if isinstance(settings, Settings) else autoencoding.Settings
+    common = [field.name for field in dataclasses.fields(base)]
     assert [field.name for field in dataclasses.fields(settings)][: len(common)] == common
     assert settings.warnings() == []
     assert recipe(name).configure(dataclasses.asdict(settings)) == settings

@@ -7,7 +7,20 @@ from importlib import import_module
 from ..schema import Recipe
 from ..values import SettingError
 
-_names = ("dcgan", "gan", "wgan", "wgan-gp", "unrolled", "lsgan", "hinge", "sngan", "dragan")
+_names = (
+    "dcgan",
+    "gan",
+    "wgan",
+    "wgan-gp",
+    "unrolled",
+    "lsgan",
+    "hinge",
+    "sngan",
+    "dragan",
+    "autoencoder",
+    "conv-autoencoder",
+    "vae",
+)
 
 
 def recipe_names() -> tuple[str, ...]:
