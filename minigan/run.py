@@ -30,7 +30,7 @@ from . import curves, report
 from .array import Generator, manual_seed
 from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
-from .data import load, short_name
+from .data import DataError, load, short_name
 from .gan import ImageShape, NonFiniteLoss, Recipe, Request, Trainer, recipe
 from .gan.sampling import restore
 from .gan.streams import stream
@@ -309,9 +309,11 @@ def own_inputs(config: Config, count: int, seed: int) -> np.ndarray:
 
     They come in an order drawn from ``seed``; where there are fewer than ``count``, again.
     """
-    split = "test" if config.data in ("glyphs", "mnist", "cifar10") else "train"
     files = {"data_dir": config.data_dir, "image_size": config.image_size}
-    data = load(config.data, split=split, **files, **config.data_options)
+    try:
+        data = load(config.data, split="test", **files, **config.data_options)
+    except DataError:  # all there is was for training
+        data = load(config.data, **files, **config.data_options)
     order = Generator().manual_seed(stream(seed, "sample")).rng.permutation(len(data))
     return data.take(np.resize(order, count))[0]
 

@@ -89,8 +89,10 @@ def _begin(arguments: argparse.Namespace) -> Run:
     options = {option: value for option, value in given.items() if value is not None}
     if arguments.labels is not None:
         options["labels"] = str(arguments.labels.expanduser().resolve())
-    if arguments.augment is not None:
-        data.augmentation(arguments.augment)  # a mistake is found before the images are read
+    augment = chosen.augment if arguments.augment is None else arguments.augment
+    augment = None if augment == "none" else augment
+    if augment is not None:
+        data.augmentation(augment)  # a mistake is found before the images are read
     batch = arguments.batch_size or chosen.batch_size
     steps = arguments.steps or chosen.steps
     if arguments.epochs is not None:
@@ -113,7 +115,7 @@ def _begin(arguments: argparse.Namespace) -> Run:
         sample_every=arguments.sample_every or default_every(steps),
         checkpoint_every=arguments.checkpoint_every or 250,
         data_options=options,
-        augment=arguments.augment,
+        augment=augment,
     )
     _expect_apart(arguments.out or Path("runs"), name)
     return Run.create(arguments.out, config, arguments.force)

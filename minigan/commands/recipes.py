@@ -17,7 +17,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     show = commands.add_parser("show", help="a recipe's networks, objective and settings")
     show.set_defaults(run=_show)
     show.add_argument("recipe", metavar="RECIPE")
-    show.add_argument("--image-size", type=positive, default=28, metavar="N", help="pixels (28)")
+    show.add_argument("--image-size", type=positive, metavar="N", help="pixels (28, or 256)")
     show.add_argument("--channels", type=positive, default=1, metavar="N", help="of the images (1)")
     show.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting"
@@ -40,7 +40,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
     chosen = recipe(arguments.recipe)
     settings = chosen.configure(settings_from(arguments.set))
-    size = (arguments.channels, arguments.image_size, arguments.image_size)
+    side = arguments.image_size or chosen.side
+    size = (arguments.channels, side, side)
     shape = ImageShape(*size, classes=10, inputs=arguments.channels)
     networks = chosen.networks(settings, shape, Generator())
     print(f"{chosen.name}: {chosen.summary}\n{chosen.source}\n")

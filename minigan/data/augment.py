@@ -26,8 +26,8 @@ def augmentation(text: str) -> Augment:
 
     - ``flip``: mirrored left to right, every second image.
     - ``crop=N``: moved by up to N pixels either way; what comes in is the reflection of the edge.
-    - ``jitter=N``: enlarged to N pixels, then a random piece of the old size (pix2pix, Isola et
-      al. 2017, arXiv 1611.07004: images of 256 with jitter=286).
+    - ``jitter=N``: enlarged to N pixels, then a random piece of the old size; ``jitter`` alone
+      takes 286/256 of the size (pix2pix, Isola et al. 2017, arXiv 1611.07004).
     - ``rotate=D``: turned by up to D degrees either way, D at most 45; edges as for crop.
     - ``color=S``: brightness, contrast and, in colour images, saturation times U(1 - S, 1 + S).
 
@@ -48,8 +48,8 @@ def augmentation(text: str) -> Augment:
 def _step(text: str) -> Augment:
     name, equals, value = text.partition("=")
     kind = _KINDS.get(name)
-    if kind is Flip and not equals:
-        return Flip()
+    if kind in (Flip, Jitter) and not equals:
+        return kind()
     if kind is None or kind is Flip or not value:
         expected = "flip, crop=N, jitter=N, rotate=D, color=S"
         raise DataError(f"augmentation: expected steps out of {expected}; got {text!r}")
@@ -102,19 +102,21 @@ class Crop:
 class Jitter:
     """Enlarge so that the shorter side has ``size`` pixels, then take a random window."""
 
-    size: int
+    size: int | None = None
 
     def __post_init__(self) -> None:
-        whole_number("augmentation: jitter", self.size, 1, 2 * MAX_SIZE)
+        if self.size is not None:
+            whole_number("augmentation: jitter", self.size, 1, 2 * MAX_SIZE)
 
     def __call__(self, rng: np.random.Generator, arrays: Arrays, masks: Masks) -> Arrays:
         height, width = arrays[0].shape[2:]
         short = min(height, width)
-        if self.size < short:
+        size = round(short * 286 / 256) if self.size is None else self.size
+        if size < short:
             raise DataError(
-                f"augmentation: jitter expects at least the images' {short} pixels, got {self.size}"
+                f"augmentation: jitter expects at least the images' {short} pixels, got {size}"
             )
-        large = (round(width * self.size / short), round(height * self.size / short))
+        large = (round(width * size / short), round(height * size / short))
         enlarged = []
         for array, mask in zip(arrays, masks, strict=True):
             kind = _filter(mask)

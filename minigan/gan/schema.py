@@ -156,6 +156,8 @@ class Recipe:
         critic_loss: of a GAN: (settings, critic, real, fake, rng, known) → Losses.
         generator_loss: of a GAN: (settings, critic, fake, rng, known) → Losses.
         data: what it learns from, single images or pairs.
+        augment: random changes of the data where nothing else is asked for, see data/augment.py.
+        side: pixels of the images that its networks are usually shown for.
         steps, batch_size: what the command line takes where nothing else is asked for.
     """
 
@@ -171,6 +173,8 @@ class Recipe:
     critic_loss: Callable[..., Losses] | None = None
     generator_loss: Callable[..., Losses] | None = None
     data: type = ImageData
+    augment: str | None = None
+    side: int = 28
     steps: int = 1500
     batch_size: int = 64
 

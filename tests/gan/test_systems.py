@@ -20,6 +20,9 @@ OWN = {
     "autoencoder": "test_autoencoders.py",
     "conv-autoencoder": "test_autoencoders.py",
     "vae": "test_autoencoders.py",
+    "ebgan": "test_energy.py",
+    "began": "test_energy.py",
+    "pix2pix": "test_pix2pix.py",
 }
 SMALL = {"network": "mlp", "widths": "16", "critic_widths": "16", "latent": 4}
 OPTIONS = {

@@ -20,6 +20,9 @@ _names = (
     "autoencoder",
     "conv-autoencoder",
     "vae",
+    "ebgan",
+    "began",
+    "pix2pix",
 )
 
 

@@ -1,0 +1,98 @@
+"""Discriminators that are autoencoders: how badly an image is reconstructed is its energy.
+
+D    Conv 64 k4 s2 p1 ReLU → Linear 32 (the code) → Linear 64·(size/2)² BatchNorm ReLU
+     → ConvT C k4 s2 p1
+G    InfoGAN's, from 62 numbers
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .. import nn
+from .._tensor import Tensor
+from ..array import Generator
+from . import settings as common
+from .networks import dcgan_init, infogan_generator
+from .pair import Uniform
+from .schema import ImageShape, Networks
+from .values import SettingError
+
+# What an energy has no use for: there is no logit, no choice of networks, no penalty.
+FIXED = (
+    *("loss", "network", "widths", "critic_widths", "critic_norm", "norm_after", "output"),
+    *("gp", "dragan", "r1", "real_targets", "fake_targets", "flip", "label_at"),
+)
+
+
+@dataclass(frozen=True)
+class Settings(common.Settings):
+    """The common ones, and the size of the discriminator's code."""
+
+    latent: int = 62
+    network: common.Network = "infogan"
+    code: int = 32
+
+    def __post_init__(self):
+        if not 0 < self.code <= common.MOST:
+            raise SettingError(f"setting code must be positive and at most {common.MOST}")
+        for field in fields(self):
+            if field.name in FIXED and getattr(self, field.name) != field.default:
+                raise SettingError(
+                    f"{field.name} has no part here: the discriminator is an autoencoder, and "
+                    "what it minimises are reconstruction errors"
+                )
+        super().__post_init__()
+
+
+class Energy(nn.Module):
+    """x (N, C, H, W) → its reconstruction (N, C, H, W) and its code (N, code)."""
+
+    def __init__(self, shape: ImageShape, code: int):
+        super().__init__()
+        side = shape.height // 2
+        self.encoder = nn.Sequential(
+            nn.Conv2d(shape.channels, 64, 4, 2, 1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(64 * side * side, code),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(code, 64 * side * side, bias=False),
+            nn.BatchNorm1d(64 * side * side),
+            nn.ReLU(),
+            nn.Unflatten(1, (64, side, side)),
+            nn.ConvTranspose2d(64, shape.channels, 4, 2, 1),
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        code = self.encoder(x)
+        return self.decoder(code), code
+
+
+def networks(settings: Settings, shape: ImageShape, rng: Generator) -> Networks:
+    """The two, started as DCGAN's."""
+    norms = {"activation": settings.activation, "norm": settings.norm_of_generator}
+    generator = infogan_generator(shape, settings.latent, **norms)
+    critic = Energy(shape, settings.code)
+    dcgan_init(generator, rng)
+    dcgan_init(critic, rng)
+    if settings.prior == "uniform":
+        generator = nn.Sequential(Uniform(settings.latent), *generator)
+    return Networks(generator, critic, settings.latent)
+
+
+def squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
+    """The mean over each image's pixels (N,)."""
+    return ((reconstruction - x) ** 2).reshape(len(x), -1).mean(1)
+
+
+def absolute_error(x: Tensor, reconstruction: Tensor) -> Tensor:
+    """The mean over each image's pixels (N,)."""
+    return (reconstruction - x).abs().reshape(len(x), -1).mean(1)
+
+
+def no_lines(settings: Any) -> dict[str, tuple[float, str]]:
+    """Where an energy settles depends on the data."""
+    return {}
