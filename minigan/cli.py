@@ -1,4 +1,4 @@
-"""The command line: ``minigan train | sample | list | show | info | gradcheck``.
+"""The command line: ``minigan train | sample | interpolate | evaluate | compare | toy | …``.
 
 Here is how it begins and ends; what the commands do stands in ``commands``.  A mistake of the
 caller ends in one line, ``minigan: error: …``, and exit code 2; Ctrl-C saves and ends with 130.

@@ -4,6 +4,7 @@
     metrics.csv              losses and mean probabilities of every step
     samples/step-000500.png  the same noise (or data), seen through the networks over time
     losses.png               the curves, with the equilibrium lines
+    reading.txt              what they show, in plain language
     animation.gif            the samples as a film
     figures/                 what else there is to see of this system, at the end
     checkpoint.npz           networks, optimizers, random generators, step
@@ -22,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -30,14 +31,18 @@ from . import curves, report
 from .array import Generator, manual_seed
 from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
-from .data import DataError, load, short_name
-from .gan import ImageShape, NonFiniteLoss, Recipe, Request, Trainer, recipe
-from .gan.sampling import restore
+from .data import load, short_name
+from .gan import NonFiniteLoss, Trainer, recipe
 from .gan.streams import stream
+from .reading import reading
 from .record import Record, Row, read_rows
-from .serialize import SerializeError, read_npz, write_npz
+from .serialize import SerializeError, atomic_write, read_npz, write_npz
 
-FILES = ("metrics.csv", "losses.png", "animation.gif", "checkpoint.npz", "config.json")
+FILES = (
+    *("metrics.csv", "losses.png", "animation.gif", "reading.txt"),
+    *("evaluation.json", "nearest.png"),
+    *("checkpoint.npz", "config.json"),
+)
 _SAMPLE = re.compile(r"step-(\d+)\.png")
 _LEFTOVER = re.compile(r"\.(" + "|".join(map(re.escape, FILES)) + r"|step-\d+\.png)\.\d+\.tmp")
 
@@ -216,6 +221,8 @@ class Run:
         balance = lines.pop("d_real", (0.5, "1/2"))
         title = f"{self.recipe.name} on {self.data.name}, batch {self.config.batch_size}"
         curves.save_losses(self.folder / "losses.png", columns, lines, title, balance=balance)
+        with atomic_write(self.folder / "reading.txt") as file:
+            file.write("".join(f"{sentence}\n" for sentence in self.reading()).encode())
         frames = [f for f in self._frames() if _step_of(f) <= self.trainer.step and _readable(f)]
         if frames:
             labels = [_step_of(f) for f in frames]
@@ -225,6 +232,11 @@ class Run:
             draw(
                 self.trainer.shown(), self.data, self.folder / "figures" / name, self.config.device
             )
+
+    def reading(self) -> list[str]:
+        """What the curves show, in plain language."""
+        lines = self.recipe.lines(self.settings)
+        return reading(self.record.columns(), lines, asdict(self.settings))
 
     def _frames(self) -> list[Path]:
         """The sample pictures in the order of their steps."""
@@ -278,67 +290,3 @@ def _free_folder(name: str) -> Path:
             n += 1
         else:
             return folder
-
-
-def sample(
-    folder: Path,
-    count: int,
-    seed: int,
-    labels: np.ndarray | None = None,
-    inputs: np.ndarray | None = None,
-) -> np.ndarray:
-    """``count`` images (N, C, H, W) float32 in [-1, 1] from the run in ``folder``.
-
-    The first images of a seed are the same whatever ``count`` is.
-
-    Args:
-        labels: weights of the classes (count, classes), for a system that knows classes.
-        inputs: images (count, C, H, W) in [-1, 1], for a system that makes images from images; by
-            default ``own_inputs``.
-    """
-    trained = load_networks(folder)
-    if inputs is None and trained.recipe.view.from_images:
-        inputs = own_inputs(trained.config, count, seed)
-    with one_blas_thread:
-        request = Request(count, seed, labels, inputs)
-        return trained.recipe.view.sample(trained.networks, request, "cpu")
-
-
-def own_inputs(config: Config, count: int, seed: int) -> np.ndarray:
-    """Images (count, C, H, W) in [-1, 1] of the run's data, those not trained on where there are.
-
-    They come in an order drawn from ``seed``; where there are fewer than ``count``, again.
-    """
-    files = {"data_dir": config.data_dir, "image_size": config.image_size}
-    try:
-        data = load(config.data, split="test", **files, **config.data_options)
-    except DataError:  # all there is was for training
-        data = load(config.data, **files, **config.data_options)
-    order = Generator().manual_seed(stream(seed, "sample")).rng.permutation(len(data))
-    return data.take(np.resize(order, count))[0]
-
-
-class Trained(NamedTuple):
-    """A run's recipe and networks (the moving average in the generator's place), and the shape of
-    its images."""
-
-    config: Config
-    recipe: Recipe
-    networks: Any
-    shape: ImageShape
-
-
-def load_networks(folder: Path) -> Trained:
-    """What the run in ``folder`` has trained, from its checkpoint."""
-    config = read_config(folder)
-    chosen = recipe(config.recipe)
-    path = folder / "checkpoint.npz"
-    if not path.is_file():
-        raise RunError(f"{folder}: has no checkpoint yet, so there is nothing to sample from")
-    try:
-        networks, shape = restore(chosen, chosen.configure(config.settings), read_npz(path))
-    except SerializeError:
-        raise
-    except ValueError as error:
-        raise RunError(f"{path}: {error}") from error
-    return Trained(config, chosen, networks, shape)

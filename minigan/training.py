@@ -242,6 +242,8 @@ def _watch(run: Run) -> int:
         return 0
     seconds = int(time.perf_counter() - bar.begin)
     print(f"trained {step - bar.first} steps in {seconds // 60}:{seconds % 60:02d} min")
+    for sentence in run.reading():
+        print(f"  {sentence}")
     print(f"  pictures  {folder}/samples/step-{step:06d}.png")
     print(f"  film      {folder}/animation.gif")
     print(f"  curves    {folder}/losses.png")

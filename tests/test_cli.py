@@ -49,7 +49,7 @@ def call(capsys, *arguments, code=0):
         ([], "required: COMMAND"),
         (["fly"], "invalid choice: 'fly'"),
         (["train"], "expects a RECIPE"),
-        (["train", "pix3pix"], "unknown recipe 'pix3pix'; there are: dcgan"),
+        (["train", "pix3pix"], "unknown recipe 'pix3pix'; there are: autoencoder"),
         (["train", "dcgan", "--speed", "9"], "unrecognized arguments: --speed 9"),
         (["train", "dcgan", "--steps", "0"], "--steps: expected a whole number of 1 to"),
         (["train", "dcgan", "--steps", "many"], "--steps: expected a whole number"),

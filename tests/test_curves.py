@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from minigan import curves
-from minigan.curves import save_losses
+from minigan.curves import drawing, save_losses
 
 ROOT = Path(__file__).parents[1]
 
@@ -79,7 +78,34 @@ def texts(figure):
     return boxes + [(handle.get_label(), handle.get_window_extent()) for handle in handles]
 
 
+# What the systems record beside d_loss, g_loss and the probabilities.
+NOISE = np.random.default_rng(1).normal(size=(4, 600))
+SHARE = np.clip(0.7 + 0.1 * NOISE[0], 0, 1)
+FALL = np.exp(-np.arange(600) / 100) + 0.02 * NOISE[1]
+GRADIENT = {"g_gradient": np.exp(NOISE[2] - np.arange(600) / 30)}
+JUDGED = {"d_accuracy": SHARE, **GRADIENT}
+SYSTEMS = {
+    "gan": run(600) | JUDGED,
+    "acgan": run(600) | JUDGED | {"class_loss": FALL, "class_accuracy": 1 - SHARE, "penalty": FALL},
+    "infogan": run(600) | JUDGED | {"class_loss": FALL, "code_loss": FALL / 3, "penalty": FALL},
+    "wgan-gp": run(600, False) | GRADIENT | {"estimate": 9 * FALL, "penalty": FALL},
+    "began": run(600, False)
+    | GRADIENT
+    | {"energy_real": FALL, "energy_fake": FALL / 2, "measure": FALL, "k": 1 - SHARE},
+    "pix2pix": run(600) | JUDGED | {"distance": FALL},
+    "autoencoder": {"step": np.arange(600), "loss": FALL} | GRADIENT,
+    "vae": {"step": np.arange(600), "loss": 170 + FALL, "reconstruction": 165 + FALL, "kl": FALL}
+    | GRADIENT,
+}
+
 CASES = {
+    **{name: (columns, LINES if "d_real" in columns else {}) for name, columns in SYSTEMS.items()},
+    "no gradient at all": (run(50) | {"g_gradient": np.zeros(50)}, LINES),
+    "a steady gradient": ({"step": [1, 2], "g_gradient": [1e-8, 1e-8]}, {}),
+    "everything": (
+        {**SYSTEMS["acgan"], **SYSTEMS["began"], **SYSTEMS["wgan-gp"], **SYSTEMS["vae"]},
+        {**LINES, "estimate": (0.0, "0")},
+    ),
     "no rows": (run(0), LINES),
     "one row": (run(1), LINES),
     "two rows": (run(2), LINES),
@@ -140,6 +166,70 @@ def test_axes_lines_and_styles(draw):
         assert all(line.get_linewidth() < 1 for line in thin)
 
 
+PANELS = {
+    "gan": ["loss (nats)", "probability", "gradient"],
+    "acgan": ["loss (nats)", "probability", "gradient"],
+    "infogan": ["loss (nats)", "probability", "gradient"],
+    "wgan-gp": ["loss", "estimate", "gradient"],
+    "began": ["loss", "k", "measure"],
+    "pix2pix": ["loss (nats)", "probability", "gradient"],
+    "autoencoder": ["loss", "gradient"],
+    "vae": ["loss (nats)", "KL (nats)", "gradient"],
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_has_its_panels(draw, name):
+    """Each column is a curve of one panel, told apart by its dashes, or named in the footnote."""
+    columns = SYSTEMS[name]
+    figure = draw(columns, {}, "title", window=1)
+    assert [axes.get_ylabel() for axes in figure.axes] == PANELS[name]
+    values = []
+    for axes in figure.axes:
+        thick = [line for line in axes.lines if line.get_linewidth() == 2]
+        assert len({str(line._unscaled_dash_pattern) for line in thick}) == len(thick)
+        values += [line.get_ydata() for line in thick]
+        assert len(axes.get_legend().get_texts()) == len(thick)
+    note = figure._supxlabel.get_text()
+    for column in set(columns) - {"step"}:
+        inside = sum(np.isclose(columns[column], y).mean() > 0.9 for y in values)
+        assert (inside > 0) != (f"not drawn: {column}" in note), column
+    assert len(values) == len(columns) - 1 - ("not drawn" in note)
+
+
+def test_the_gradient_has_a_logarithmic_axis(draw):
+    columns = run(400) | {"g_gradient": 10.0 ** -(np.arange(400) / 50)}
+    axes = draw(columns, LINES, "title", window=1).axes[-1]
+    assert axes.get_yscale() == "log"
+    low, high = axes.get_ylim()
+    assert 1e-9 < low < 1.1e-8
+    assert 1 < high < 10
+    assert axes.lines[0].get_ydata() == pytest.approx(columns["g_gradient"], rel=1e-12)
+
+
+def test_gradients_that_vanish_or_are_no_numbers_are_counted(draw):
+    gradient = np.exp(np.random.default_rng(0).normal(size=400))
+    gradient[[7, 9, 300]] = 0
+    gradient[[11, 12]] = np.nan, np.inf
+    figure = draw(run(400) | {"g_gradient": gradient}, LINES, "title")
+    note = figure._supxlabel.get_text()
+    assert "left out as NaN or infinite: 2" in note
+    assert "beyond the axis (triangles): 3" in note
+    axes = figure.axes[-1]
+    triangles = next(line for line in axes.lines if line.get_marker() == "v")
+    assert list(triangles.get_xdata()) == [35, 45, 1500]
+    assert triangles.get_ydata() == pytest.approx(axes.get_ylim()[0])
+    assert axes.get_ylim()[0] > 1e-3
+
+
+def test_the_gradient_is_the_generators_where_there_is_one(draw):
+    def legend(name):
+        return [text.get_text() for text in draw(SYSTEMS[name], {}, "").axes[-1].get_legend().texts]
+
+    assert legend("gan") == ["norm of G's gradient"]
+    assert legend("vae") == ["norm of the gradient"]
+
+
 def test_without_a_median_every_row_is_drawn(draw):
     columns = run(1500, False)
     lines = draw(columns, {}, "", window=1).axes[0].lines
@@ -186,7 +276,7 @@ def test_a_jump_that_lasts_is_shown_and_an_explosion_is_cut(draw):
 )
 def test_running_median_is_the_definition(values, window):
     values = np.array(values)
-    at, medians = curves._running_median(np.arange(len(values)), values, window)
+    at, medians = drawing.running_median(np.arange(len(values)), values, window)
     assert (at == np.arange(len(values))).all()
     for index in range(len(values)):
         around = values[max(0, index - window // 2) : index + window // 2 + 1]
@@ -203,13 +293,13 @@ def test_a_very_long_run_keeps_its_extremes():
     values = np.random.default_rng(0).normal(size=100_003)
     values[12_345], values[77_777], values[50_000:51_000] = 40, -30, np.nan
     steps = np.arange(len(values))
-    x, y = curves._envelope(steps, values)
+    x, y = drawing.envelope(steps, values)
     assert len(x) == len(y) < 4100
     assert (np.diff(x) >= 0).all()
     assert np.nanmax(y) == 40
     assert np.nanmin(y) == -30
     assert abs(x[np.nanargmax(y)] - 12_345) <= 50
-    short = curves._envelope(steps[:3999], values[:3999])
+    short = drawing.envelope(steps[:3999], values[:3999])
     assert len(short[0]) == 3999
 
 

@@ -72,6 +72,7 @@ def test_the_run_folder_is_complete(finished):
         "animation.gif",
         "checkpoint.npz",
         "losses.png",
+        "reading.txt",
         "metrics.csv",
         *(f"samples/step-{n:06d}.png" for n in (*range(0, 57, 8), 60)),
     }

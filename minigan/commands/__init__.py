@@ -11,7 +11,10 @@ from importlib import import_module
 from .. import __version__
 from .arguments import Parser
 
-_FILES = ("train", "sample", "recipes", "gradcheck", "info")
+_FILES = (
+    *("train", "sample", "interpolate", "evaluate", "compare", "toy"),
+    *("recipes", "gradcheck", "info"),
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 DIRECTIONS = ("AtoB", "BtoA")
-_MASK_COLOURS = 64  # a picture of at most so many colours is a mask: photographs have thousands
+MASK_COLOURS = 64  # a picture of at most so many colours is a mask: photographs have thousands
 _SAME_SHAPE = 0.02  # by how much the aspect ratios of a pair may differ (rounded sizes)
 
 
@@ -139,7 +139,7 @@ def load_pairs(
 
     def read(index: int) -> None:
         for side, picture in enumerate(_pair(files[index])):
-            masks[side, index] = picture.getcolors(_MASK_COLOURS) is not None
+            masks[side, index] = picture.getcolors(MASK_COLOURS) is not None
             square = squared(picture, size, nearest=masks[side, index])
             images[side, index] = planes(square, channels)
 

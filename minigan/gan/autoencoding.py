@@ -115,8 +115,13 @@ def reconstructed(coder: Coder, images: np.ndarray, device: str = "cpu") -> np.n
 
 
 def beside(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Both sets (N, …) as one (2N, …), each image followed by its other."""
-    return np.stack([images, others], 1).reshape(-1, *images.shape[1:])
+    """Both sets (N, C, H, W) as one of 2N, each image followed by its other.
+
+    Grey beside colour becomes colour.
+    """
+    channels = max(images.shape[1], others.shape[1])
+    both = [np.broadcast_to(x, (len(x), channels, *x.shape[2:])) for x in (images, others)]
+    return np.stack(both, 1).reshape(-1, *both[0].shape[1:])
 
 
 def pictures(coder: Coder, chosen: tuple[np.ndarray, ...], device: str) -> Grid:

@@ -17,6 +17,7 @@ from typing import Any
 from .. import nn
 from .._tensor import Tensor
 from ..ops.shape import cat
+from .values import SettingError
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -39,14 +40,26 @@ class Labelled(nn.Module):
     """``critic`` with ``classes`` more inputs before its first weights, or its second.
 
     forward(x, labels): x images (N, C, H, W), labels weights of the classes (N, classes).
+
+    Raises:
+        SettingError: those weights are its last: what joins there is only added to the logit, the
+            same for every image.
     """
 
     def __init__(self, critic: nn.Sequential, classes: int, label_at: str):
         super().__init__()
         layers = list(critic)
-        weighted = [i for i, layer in enumerate(layers) if hasattr(layer, "weight")]
-        weighted = [i for i in weighted if isinstance(layers[i], (nn.Linear, nn.Conv2d))]
-        place = weighted[0 if label_at == "input" else 1]
+        weighted = [
+            i for i, layer in enumerate(layers) if isinstance(layer, (nn.Linear, nn.Conv2d))
+        ]
+        least = 1 if label_at == "input" else 2
+        if len(weighted) <= least:
+            raise SettingError(
+                f"label_at={label_at} needs a critic with at least {least} hidden "
+                f"layer{'s' if least > 1 else ''}, this one has {len(weighted) - 1}: class and "
+                "image would never meet in it"
+            )
+        place = weighted[least - 1]
         self.before = nn.Sequential(*layers[:place])
         self.after = nn.Sequential(_wider(layers[place], classes), *layers[place + 1 :])
 
@@ -63,6 +76,6 @@ def _wider(layer: Any, more: int) -> nn.Module:
     return nn.Conv2d(layer.in_channels + more, layer.out_channels, *places, bias=bias)
 
 
-def told(critic: nn.Module, labels: Tensor | None) -> Critic:
+def told(critic: Critic, labels: Tensor | None) -> Critic:
     """``critic`` as a function of images alone; a conditional one judges them as ``labels``."""
     return partial(critic, labels=labels) if isinstance(critic, Labelled) else critic

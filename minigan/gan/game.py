@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def critic_loss(
     settings: Any,
-    critic: Module,
+    critic: Critic,
     real: Tensor,
     fake: Tensor,
     rng: Generator,
@@ -98,7 +98,7 @@ def penalties(
 
 
 def generator_loss(
-    settings: Any, critic: Module, fake: Tensor, rng: Generator, known: Known = NOTHING
+    settings: Any, critic: Critic, fake: Tensor, rng: Generator, known: Known = NOTHING
 ) -> Losses:
     """Make the critic say "real"."""
     judged = told(critic, known.fake)(augmented(fake, settings.augment, rng))

@@ -13,7 +13,8 @@ from .._tensor import Tensor
 from ..array import Generator
 from ..ops.creation import rand, randint, randn
 from ..ops.shape import cat
-from .schema import Networks
+from .schema import Networks, Space
+from .streams import stream
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -25,9 +26,9 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     return np.eye(classes, dtype=np.float32)[labels]
 
 
-def width(networks: Networks) -> int:
+def width(space: Networks | Space) -> int:
     """How many numbers a generator takes for an image."""
-    return networks.latent + networks.classes + networks.codes
+    return space.latent + space.classes + space.codes
 
 
 def draw_latents(
@@ -53,15 +54,21 @@ def parts_of(networks: Networks, latents: Tensor) -> tuple[Tensor | None, Tensor
 
 
 def sampled_latents(
-    networks: Networks, count: int, seeds: tuple[int, int, int], labels: np.ndarray | None = None
+    space: Networks | Space, count: int, seed: int, labels: np.ndarray | None = None
 ) -> np.ndarray:
-    """``count`` rows whose first ones are the same for every count: noise, classes and codes
-    each have a seed of their own."""
-    noise, classes, codes = (Generator().manual_seed(seed).rng for seed in seeds)
-    parts = [noise.standard_normal((count, networks.latent), dtype=np.float32)]
-    if networks.classes:
-        drawn = classes.integers(0, networks.classes, count)
-        parts.append(one_hot(drawn, networks.classes) if labels is None else labels)
-    if networks.codes:
-        parts.append(codes.uniform(-1, 1, (count, networks.codes)))
+    """``count`` rows (count, width) to show, with the classes ``labels`` where given.
+
+    Noise, classes and codes each have random numbers of their own, so that the first rows of a seed
+    are the same for every count, and their noise for every label.
+    """
+    noise, classes, codes = (
+        Generator().manual_seed(stream(seed, part)).rng
+        for part in ("sample", "sample classes", "sample codes")
+    )
+    parts = [noise.standard_normal((count, space.latent), dtype=np.float32)]
+    if space.classes:
+        drawn = classes.integers(0, space.classes, count)
+        parts.append(one_hot(drawn, space.classes) if labels is None else labels)
+    if space.codes:
+        parts.append(codes.uniform(-1, 1, (count, space.codes)))
     return np.concatenate(parts, 1, dtype=np.float32)

@@ -30,7 +30,7 @@ from .autoencoding import (
     spread,
 )
 from .sampling import generate
-from .schema import Request, View
+from .schema import Request, Space, View
 from .streams import stream
 from .values import SettingError
 
@@ -110,4 +110,12 @@ FIGURES = {
     "walk.png": save_walk,
     "walk.gif": save_film,
 }
-VIEW = View(examples, pictures, sample, shapes, figures=FIGURES)
+VIEW = View(
+    examples,
+    pictures,
+    sample,
+    shapes,
+    figures=FIGURES,
+    space=lambda coder: Space(*coder.code),
+    decode=decoded,
+)

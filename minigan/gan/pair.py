@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .. import nn
@@ -23,8 +25,21 @@ from .networks import (
     infogan_critic,
     infogan_generator,
 )
+from .networks_cgan import (
+    cgan_critic,
+    cgan_dcgan_critic,
+    cgan_dcgan_generator,
+    cgan_generator,
+)
 from .schema import ImageShape, Networks
 from .values import SettingError
+
+CONVOLUTIONAL = {
+    "dcgan": (dcgan_generator, dcgan_critic),
+    "infogan": (infogan_generator, infogan_critic),
+    "cgan": (cgan_generator, cgan_critic),
+    "cgan-dcgan": (cgan_dcgan_generator, cgan_dcgan_critic),
+}
 
 
 class Scale(nn.Module):
@@ -64,32 +79,32 @@ def pair(settings: Any, shape: ImageShape, rng: Generator) -> Networks:
         SettingError: the network cannot make images of this shape, or there are no classes for a
             conditional one.
     """
-    s = settings
-    conditional = s.label_at != "none"
-    if conditional and not shape.classes:
+    if settings.label_at == "none":
+        return started(settings, shape, rng)
+    if not shape.classes:
         raise SettingError(
-            f"label_at={s.label_at} needs data with labels, and these images have none; give "
-            "label_at=none or other data"
+            f"label_at={settings.label_at} needs data with labels, and these images have none; "
+            "give label_at=none or other data"
         )
-    classes = shape.classes if conditional else 0
-    inputs = s.latent + classes
-    norms = {"activation": s.activation, "norm": s.norm_of_generator}
-    if s.network == "mlp":
-        generator = mlp_generator(shape, inputs, s.widths, **norms)
-        critic = mlp_critic(shape, s.critic_widths, s.norm_of_critic)
-    elif s.network == "5x5":
-        generator = five_generator(shape, inputs, **norms, norm_after=s.norm_after)
-        critic = five_critic(shape, s.norm_of_critic)
-    elif s.network == "infogan":
-        generator = infogan_generator(shape, inputs, **norms)
-        critic = infogan_critic(shape, s.norm_of_critic)
-    else:
-        generator = dcgan_generator(shape, inputs, **norms)
-        critic = dcgan_critic(shape, s.norm_of_critic)
+    labelled = partial(Labelled, classes=shape.classes, label_at=settings.label_at)
+    return started(settings, shape, rng, shape.classes, finish=labelled)
+
+
+def started(
+    settings: Any,
+    shape: ImageShape,
+    rng: Generator,
+    classes: int = 0,
+    codes: int = 0,
+    finish: Callable[[nn.Sequential], nn.Module] = lambda critic: critic,
+) -> Networks:
+    """A generator that takes ``classes`` and ``codes`` beside the noise, and a critic that
+    ``finish`` makes of a plain one."""
+    s = settings
+    generator, critic = _plain(s, shape, s.latent + classes + codes)
     if s.output == "sigmoid":
         critic = nn.Sequential(Scale(0.5, 0.5), *critic)
-    if conditional:
-        critic = Labelled(critic, classes, s.label_at)
+    critic = finish(critic)
     start = mlp_init if s.network == "mlp" else dcgan_init
     start(generator, rng)
     start(critic, rng)
@@ -100,7 +115,20 @@ def pair(settings: Any, shape: ImageShape, rng: Generator) -> Networks:
         generator = nn.Sequential(*layers, Scale(2.0, -1.0))
     if s.prior == "uniform":
         generator = nn.Sequential(Uniform(s.latent), *generator)
-    return Networks(generator, critic, s.latent, classes)
+    return Networks(generator, critic, s.latent, classes, codes)
+
+
+def _plain(s: Any, shape: ImageShape, inputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """The layers of both, not started yet."""
+    norms = {"activation": s.activation, "norm": s.norm_of_generator}
+    if s.network == "mlp":
+        generator = mlp_generator(shape, inputs, s.widths, **norms)
+        return generator, mlp_critic(shape, s.critic_widths, s.norm_of_critic)
+    if s.network == "5x5":
+        generator = five_generator(shape, inputs, **norms, norm_after=s.norm_after)
+        return generator, five_critic(shape, s.norm_of_critic)
+    generator, critic = CONVOLUTIONAL[s.network]
+    return generator(shape, inputs, **norms), critic(shape, s.norm_of_critic)
 
 
 @no_grad()

@@ -23,9 +23,14 @@ def slopes(critic: Critic, x: Tensor) -> Tensor:
     >>> slopes(lambda x: 3 * x[:, 0, 0, 0] + 4 * x[:, 0, 1, 1], minigan.randn(2, 1, 5, 5))
     tensor([5., 5.], dtype=float32)
     """
+    return gradients(critic, x).norm(dim=1)
+
+
+def gradients(critic: Critic, x: Tensor) -> Tensor:
+    """∇f(x) of every image in a row (N, C·H·W), differentiable."""
     x = x.detach().requires_grad_()
     (g,) = grad(critic(x).sum(), x, create_graph=True)
-    return g.reshape(len(g), -1).norm(dim=1)
+    return g.reshape(len(g), -1)
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Generator) -> Tensor:
@@ -56,6 +61,8 @@ def perturbed(real: Tensor, rng: Generator) -> Tensor:
 def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
     """½·E‖∇f(x)‖² on real images: at the equilibrium the critic is flat there.
 
+    Without a root, so that it is smooth where the critic is flat, as it is at the end.
+
     Source: Mescheder, Geiger & Nowozin 2018, arXiv 1801.04406.
     """
-    return (slopes(critic, real) ** 2).mean() / 2
+    return (gradients(critic, real) ** 2).sum(1).mean() / 2

@@ -16,8 +16,7 @@ from ..ops.creation import zeros
 from ..ops.shape import cat
 from .conditional import Labelled
 from .latents import one_hot, sampled_latents, width
-from .schema import Data, Grid, ImageShape, Networks, Recipe, Request, View
-from .streams import stream
+from .schema import Data, Grid, ImageShape, Networks, Recipe, Request, Space, View
 from .values import SettingError
 
 BATCH = 64
@@ -75,11 +74,18 @@ def sample(networks: Networks, request: Request, device: str) -> np.ndarray:
         raise SettingError("this system makes images from noise, not from images")
     if request.labels is not None and not networks.classes:
         raise SettingError("this system was trained without classes, so none can be asked for")
-    seeds = tuple(
-        stream(request.seed, part) for part in ("sample", "sample classes", "sample codes")
-    )
-    latents = sampled_latents(networks, request.count, seeds, request.labels)
-    return generate(networks.generator, Tensor(latents), device)
+    rows = sampled_latents(networks, request.count, request.seed, request.labels)
+    return decode(networks, rows, device)
+
+
+def decode(networks: Networks, rows: np.ndarray, device: str) -> np.ndarray:
+    """The images of rows as in gan/latents.py."""
+    return generate(networks.generator, Tensor(rows), device)
+
+
+def space(networks: Networks) -> Space:
+    """What the generator takes."""
+    return Space(networks.latent, networks.classes, networks.codes)
 
 
 def shapes(networks: Networks, shape: ImageShape) -> dict[str, tuple[tuple[int, ...], ...]]:
@@ -88,7 +94,7 @@ def shapes(networks: Networks, shape: ImageShape) -> dict[str, tuple[tuple[int, 
     return {"generator": ((2, width(networks)),), "critic": ((2, *shape.size), *told)}
 
 
-VIEW = View(examples, pictures, sample, shapes)
+VIEW = View(examples, pictures, sample, shapes, space=space, decode=decode)
 
 
 def restore(

@@ -59,6 +59,20 @@ class Networks(NamedTuple):
     codes: int = 0
 
 
+class Space(NamedTuple):
+    """What the rows are that images are made from: see gan/latents.py.
+
+    Attributes:
+        latent, classes, codes: how many numbers of each kind, in this order.
+        discovered: whether the classes are the system's own finding, not those of the data.
+    """
+
+    latent: int
+    classes: int = 0
+    codes: int = 0
+    discovered: bool = False
+
+
 class Optimizers(NamedTuple):
     """Of the two players.  Other systems have other names; a run's checkpoint uses them."""
 
@@ -127,6 +141,8 @@ class View(NamedTuple):
         from_images: whether ``sample`` needs the request's inputs.
         figures: pictures for the end of a run, by file name: (networks, data, path, device) writes
             the file.
+        space: of a system that makes images from numbers: networks → Space.
+        decode: and what it makes of them: (networks, rows (N, width), device) → images as above.
     """
 
     examples: Callable[[Any, Data, np.random.Generator], tuple[np.ndarray, ...]]
@@ -135,6 +151,8 @@ class View(NamedTuple):
     shapes: Callable[[Any, ImageShape], dict[str, tuple[tuple[int, ...], ...]]]
     from_images: bool = False
     figures: Mapping[str, Callable[..., None]] = {}
+    space: Callable[[Any], Space] | None = None
+    decode: Callable[[Any, np.ndarray, str], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)

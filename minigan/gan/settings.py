@@ -13,7 +13,7 @@ from typing import Literal
 from .objectives import OBJECTIVES
 from .values import SettingError
 
-Network = Literal["dcgan", "5x5", "infogan", "mlp"]
+Network = Literal["dcgan", "5x5", "infogan", "cgan", "cgan-dcgan", "mlp"]
 Loss = Literal["bce", "saturating", "wgan", "hinge", "lsgan", "lsgan-half"]
 CriticNorm = Literal["auto", "batch", "layer", "spectral", "none"]
 Optimizer = Literal["adam", "rmsprop", "sgd"]

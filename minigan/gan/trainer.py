@@ -20,10 +20,11 @@ import numpy as np
 from .._tensor import Tensor
 from ..array import Generator
 from ..autograd import no_grad
-from ..data import Background, Batches, DataError, ImageData, augmentation
+from ..data import Background, Batches, DataError, ImageData, PointData, augmentation
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LinearLR
+from .conditional import Labelled
 from .latents import draw_latents, one_hot, parts_of
 from .sampling import generate, modules
 from .schema import NOTHING, Data, Grid, ImageShape, Known, Recipe
@@ -136,11 +137,12 @@ class Trainer:
     def deal(self) -> tuple[Tensor, Tensor, Known]:
         """Fresh images of both kinds, and what is known of them.
 
-        The classes of generated images are drawn evenly, but where a penalty looks at images
-        between real and generated ones (gp) they are the real images' own.
+        The classes of generated images are drawn evenly, but where a critic is told them and a
+        penalty looks at images between real and generated ones (gp) they are the real images' own.
         """
         real, labels = self.batch()
-        own = labels if getattr(self.settings, "gp", 0) else None
+        told = isinstance(self.networks.critic, Labelled)
+        own = labels if told and self.settings.gp else None
         latents = draw_latents(self.networks, self.batch_size, self.rng, self.device, own)
         return (
             real,
@@ -247,6 +249,8 @@ def shape_of(data: Data) -> ImageShape:
     """What a recipe needs to know of the data to make its networks."""
     if isinstance(data, ImageData):
         return ImageShape(*data.images.shape[1:], classes=data.classes)
+    if isinstance(data, PointData):
+        return ImageShape(data.points.shape[1], 1, 1)
     return ImageShape(*data.targets.shape[1:], inputs=data.inputs.shape[1])
 
 

@@ -12,7 +12,7 @@ from minigan.gan import Request, SettingError, Trainer, recipe
 from minigan.gan.autoencoding import reconstructed, spread
 from minigan.gan.principal import components, projected, save_comparison
 from minigan.gan.recipes.vae import divergence, drawn
-from minigan.run import sample
+from minigan.trained import sample
 
 NAMES = ("autoencoder", "conv-autoencoder", "vae")
 

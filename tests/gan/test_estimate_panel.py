@@ -1,4 +1,4 @@
-"""losses.png of a Wasserstein critic: the estimate has a panel of its own, median-filtered."""
+"""losses.png of critics that measure: estimate and M have a panel of their own, median-filtered."""
 
 import numpy as np
 import pytest
@@ -57,3 +57,16 @@ def test_a_probability_panel_and_an_estimate_go_together(draw):
     figure = draw(columns, {"estimate": (0.0, "0")})
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert labels == ["loss (nats)", "probability", "estimate"]
+
+
+def test_began_shows_its_measure_and_what_balances_it(draw):
+    rows = np.arange(1, 1001)
+    noise = np.random.default_rng(0).standard_normal(1000)
+    truth = 0.1 + 0.4 * np.exp(-rows / 300)
+    columns = {"step": rows, "d_loss": truth, "g_loss": truth / 2, "k": rows / 2000}
+    losses, k, measure = draw(columns | {"measure": truth + 0.02 * noise}, {}).axes
+    assert (losses.get_ylabel(), k.get_ylabel(), measure.get_ylabel()) == ("loss", "k", "measure")
+    assert k.get_ylim()[0] <= 0 <= 1 <= k.get_ylim()[1]
+    assert not [line for line in k.lines if set(line.get_xdata()) == {0, 1}]  # no balance at 1/2
+    thick = next(line for line in measure.lines if line.get_linewidth() == 2)
+    assert (thick.get_ydata() - truth).std() < 0.3 * 0.02

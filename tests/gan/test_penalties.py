@@ -85,3 +85,13 @@ def test_no_penalty_reaches_the_generator():
     fake = minigan.tensor(FAKE.numpy(), requires_grad=True)
     penalties.gradient_penalty(linear(SLOPE), REAL, fake, generator()).backward()
     assert fake.grad is None
+
+
+def test_r1_is_smooth_where_the_critic_is_flat():
+    """f(x) = θ·x has the penalty ½‖θ‖², whose second derivative is 1 at θ = 0 too."""
+    theta = minigan.zeros(3, dtype="float64").requires_grad_()
+    x = minigan.tensor(np.random.default_rng(0).normal(size=(4, 3)))
+    loss = penalties.r1_penalty(lambda x: (x * theta).sum(1), x)
+    (g,) = minigan.grad(loss, theta, create_graph=True)
+    (h,) = minigan.grad(g[1], theta)
+    assert h.tolist() == [0, 1, 0]

@@ -141,7 +141,7 @@ def test_impossible_sizes_are_refused(dcgan, size):
 def test_every_listed_recipe_exists_and_unknown_ones_are_named():
     for name in recipe_names():
         assert recipe(name).name == name
-    with pytest.raises(SettingError, match="unknown recipe 'pix3pix'; there are: dcgan"):
+    with pytest.raises(SettingError, match="unknown recipe 'pix3pix'; there are: autoencoder"):
         recipe("pix3pix")
 
 

@@ -8,8 +8,12 @@ from ..schema import Recipe
 from ..values import SettingError
 
 _names = (
-    "dcgan",
+    "autoencoder",
+    "conv-autoencoder",
+    "vae",
     "gan",
+    "dcgan",
+    "cgan",
     "wgan",
     "wgan-gp",
     "unrolled",
@@ -17,9 +21,8 @@ _names = (
     "hinge",
     "sngan",
     "dragan",
-    "autoencoder",
-    "conv-autoencoder",
-    "vae",
+    "acgan",
+    "infogan",
     "ebgan",
     "began",
     "pix2pix",

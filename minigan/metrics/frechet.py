@@ -1,4 +1,4 @@
-"""How far apart two sets of samples are: the Fréchet distance between their features."""
+"""The Fréchet distance between the features of two sets of samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["frechet_distance", "frechet_from_moments"]
+from ._checking import finite, two_sets
 
 
 def frechet_distance(x: Any, y: Any) -> float:
@@ -36,19 +36,8 @@ def frechet_distance(x: Any, y: Any) -> float:
     >>> frechet_distance([[0.0, 0.0], [2.0, 0.0]], [[3.0, 4.0], [5.0, 4.0]])
     25.0
     """
-    x = _finite("frechet_distance", "x", x, 2)
-    y = _finite("frechet_distance", "y", y, 2)
-    for name, features in (("x", x), ("y", y)):
-        if len(features) < 2 or features.shape[1] < 1:
-            raise ValueError(
-                f"frechet_distance: {name} expects at least 2 samples of at least 1 feature, "
-                f"got shape {features.shape}"
-            )
-    if x.shape[1] != y.shape[1]:
-        raise ValueError(
-            f"frechet_distance: x and y expect the same number of features, "
-            f"got shapes {x.shape} and {y.shape}"
-        )
+    x, y = two_sets("frechet_distance", ("x", "y"), x, y, 2)
+    x, y = x.astype(np.float64), y.astype(np.float64)
     return _distance(x.mean(0), _covariance(x), y.mean(0), _covariance(y))
 
 
@@ -79,8 +68,8 @@ def frechet_from_moments(mu1: Any, S1: Any, mu2: Any, S2: Any) -> float:
     8.0
     """
     name = "frechet_from_moments"
-    mu1, S1 = _finite(name, "mu1", mu1, 1), _finite(name, "S1", S1, 2)
-    mu2, S2 = _finite(name, "mu2", mu2, 1), _finite(name, "S2", S2, 2)
+    mu1, S1 = _float64(name, "mu1", mu1, 1), _float64(name, "S1", S1, 2)
+    mu2, S2 = _float64(name, "mu2", mu2, 1), _float64(name, "S2", S2, 2)
     d = len(mu1)
     if d < 1 or mu2.shape != (d,) or S1.shape != (d, d) or S2.shape != (d, d):
         raise ValueError(
@@ -99,20 +88,8 @@ def frechet_from_moments(mu1: Any, S1: Any, mu2: Any, S2: Any) -> float:
     return _distance(mu1, S1, mu2, S2)
 
 
-def _finite(function: str, argument: str, value: Any, ndim: int) -> np.ndarray:
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{function}: {argument} expects real numbers, got dtype {array.dtype}")
-    if array.ndim != ndim:
-        expected = "(d,)" if ndim == 1 else "two dimensions"
-        raise ValueError(f"{function}: {argument} expects {expected}, got shape {array.shape}")
-    if not np.isfinite(array).all():
-        count = int((~np.isfinite(array)).sum())
-        raise ValueError(
-            f"{function}: {argument} expects finite values, {count} of {array.size} are NaN or "
-            f"infinite"
-        )
-    return array.astype(np.float64)
+def _float64(function: str, argument: str, value: Any, ndim: int) -> np.ndarray:
+    return finite(function, argument, value, ndim).astype(np.float64)
 
 
 def _covariance(x: np.ndarray) -> np.ndarray:

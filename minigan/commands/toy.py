@@ -1,0 +1,82 @@
+"""``minigan toy``: the toy experiments, and one of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .._console import say
+from .arguments import natural, path
+
+if TYPE_CHECKING:
+    from ..toys import Toy
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Tell the parser of it."""
+    toy = commands.add_parser(
+        "toy",
+        help="experiments whose exact answer is known",
+        description="Do a toy experiment and leave its figures and results.json in a folder; "
+        "without NAME, list them.",
+    )
+    toy.set_defaults(run=_toy)
+    toy.add_argument("name", nargs="?", metavar="NAME", help="see: minigan toy --list")
+    toy.add_argument("--list", action="store_true", help="the toys, and how long they take")
+    toy.add_argument("--out", type=path, metavar="DIR", help="the folder (toys/NAME)")
+    toy.add_argument("--seed", type=natural, default=0, metavar="N", help="of all that is random")
+    toy.add_argument("--quick", action="store_true", help="fewer steps and samples")
+    toy.add_argument("--force", action="store_true", help="replace what a toy has left in DIR")
+
+
+def _toy(arguments: argparse.Namespace) -> int:
+    from ..config import RunError
+    from ..toys import ToyError, toy
+
+    if arguments.list or arguments.name is None:
+        return _list()
+    try:
+        return _run(toy(arguments.name), arguments)
+    except ToyError as error:
+        raise RunError(str(error)) from error
+
+
+def _run(chosen: Toy, arguments: argparse.Namespace) -> int:
+    folder = arguments.out or Path("toys") / chosen.name
+    if not arguments.quick:
+        say(f"{chosen.name}: takes about {chosen.full}; with --quick {chosen.quick}")
+    results = chosen.run(folder, arguments.seed, arguments.quick, arguments.force)
+    _print_rows(results.get("rows", []))
+    for left in sorted(folder.iterdir()):
+        print(f"  {left}")
+    return 0
+
+
+def _list() -> int:
+    from ..toys import toy, toy_names
+
+    width = max(len(name) for name in toy_names())
+    for name in toy_names():
+        each = toy(name)
+        print(f"{name:<{width}}  {each.summary}  ({each.source})")
+        print(f"{'':<{width}}  takes about {each.full}; with --quick {each.quick}")
+    return 0
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    """What was measured beside what is exact."""
+    table = [("", "measured", "exact")]
+    table += [(r["what"], _number(r["measured"]), _number(r["exact"])) for r in rows]
+    widths = [max(len(line[i]) for line in table) for i in range(3)]
+    for what, measured, exact in table if rows else []:
+        print(f"{what:<{widths[0]}}  {measured:>{widths[1]}}  {exact:>{widths[2]}}")
+
+
+def _number(value: Any) -> str:
+    """As the table has it: six digits, ∞ as inf, – where there is none."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, (int, float)) else str(value)

@@ -1,0 +1,50 @@
+"""How much of a mixture a sample covers, by the protocol that the papers share."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data import DataError
+from .distances.checks import points as read_points
+
+SAMPLES, NEAR = 2500, 3.0  # points that are scored; standard deviations that count as near
+PERFECT = 1 - exp(-(NEAR**2) / 2)  # P(‖x‖ ≤ 3) of a standard normal x in the plane: 98.89 %
+
+
+class Score(NamedTuple):
+    """Modes with a high-quality sample, and the share of high-quality samples."""
+
+    modes: int
+    quality: float
+
+
+def score(sample: Any, modes: Any, std: float) -> Score:
+    """A sample is of high quality within 3 std of the nearest mode; one is enough for its mode.
+
+    Args:
+        sample: (N, 2).
+        modes: their centres (K, 2).
+        std: of every mode, positive.
+
+    Raises:
+        DataError: no points, NaN, other dimensions, a std that is not positive and finite.
+
+    Source: Srivastava et al. 2017 (VEEGAN), arXiv 1705.07761, section 4.1.
+
+    >>> score([[0.0, 0.02], [0.0, 0.04], [5.0, 5.0]], [[0.0, 0.0], [1.0, 0.0]], std=0.01)
+    Score(modes=1, quality=0.3333333333333333)
+    """
+    sample, modes = read_points("score", "sample", sample), read_points("score", "modes", modes)
+    if sample.shape[1] != modes.shape[1]:
+        raise DataError(
+            f"score: sample and modes expect points of one dimension, got {sample.shape[1]} and "
+            f"{modes.shape[1]}"
+        )
+    if not 0 < std < np.inf:
+        raise DataError(f"score: std expects a positive finite number, got {std!r}")
+    far = np.linalg.norm(sample[:, None] - modes[None], axis=2)
+    near = far.min(1) <= NEAR * std
+    return Score(len(np.unique(far.argmin(1)[near])), float(near.mean()))

@@ -1,0 +1,89 @@
+"""Distances as networks estimate them, and a parameter θ that descends what they say."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import optim
+from .._tensor import Tensor, tensor
+from ..array import Generator
+from ..autograd import grad
+from ..gan.trainer import stream
+from .apart import Apart, Four
+from .players import Critic, Discriminator
+
+BATCH = 256
+SEEN = 4096  # fresh points for every number that is reported
+WARM_UP, BETWEEN = 300, 10  # a player's steps before θ moves at all, and before each of its steps
+
+
+class Estimated(NamedTuple):
+    """What trained networks say of P₀ and P_θ.
+
+    Attributes:
+        values: TV, KL and JS from a discriminator, EM from a critic with gradient penalty.
+        slopes: dJS/dθ and dEM/dθ through the same networks; None for TV and KL.
+        discriminator: as it was in the end.
+    """
+
+    values: Four
+    slopes: Four
+    discriminator: Discriminator
+
+
+def estimate(family: Apart, theta: float, steps: int, seed: int) -> Estimated:
+    """Train a discriminator and a critic on fresh batches of 256 and see what they say.
+
+    TV, KL and JS are the lower bounds that the discriminator proves; with the best one they would
+    be the distances themselves.
+    """
+    rng = Generator().manual_seed(stream(seed, f"{family.name} {theta}"))
+    at = tensor(theta, dtype="float32", requires_grad=True)
+    discriminator, critic = Discriminator(2, seed), Critic("gp", 2, seed)
+    for _ in range(steps):
+        real, fake = family.real(BATCH, rng), family.fake(at, BATCH, rng)
+        discriminator.step(real, fake)
+        critic.step(real, fake)
+    real, fake = family.real(SEEN, rng), family.fake(at, SEEN, rng)
+    js, em = discriminator.js(real, fake), critic.difference(real, fake)
+    slopes = [grad(value, at, retain_graph=True)[0].item() for value in (js, em)]
+    values = Four(discriminator.tv(real, fake), discriminator.kl(real, fake), js.item(), em.item())
+    return Estimated(values, Four(None, None, *slopes), discriminator)
+
+
+class Path(NamedTuple):
+    """θ over the steps of a descent, and the player's function on a line, step by step."""
+
+    theta: list[float]
+    seen: list[np.ndarray]
+
+
+def descend(
+    family: Apart, player: str, start: float, steps: int, seed: int, at: np.ndarray
+) -> Path:
+    """Move θ down the slope of what a player says, the player being trained on the way.
+
+    The player is trained for ``WARM_UP`` steps at the start and ``BETWEEN`` before each step of θ,
+    which is one of SGD with rate 0.02.
+
+    Args:
+        player: "js", a discriminator and its JS, or "em", a critic with gradient penalty.
+        at: points (N, 2) where the player's function is written down.
+    """
+    rng = Generator().manual_seed(stream(seed, f"{family.name} descends {player}"))
+    theta = tensor(start, dtype="float32", requires_grad=True)
+    optimizer = optim.SGD([theta], lr=0.02)
+    rival = Discriminator(2, seed) if player == "js" else Critic("gp", 2, seed)
+    say = rival.js if isinstance(rival, Discriminator) else rival.difference
+    path = Path([], [])
+    for step in range(steps + 1):
+        for _ in range(BETWEEN if step else WARM_UP):
+            rival.step(family.real(BATCH, rng), family.fake(theta, BATCH, rng))
+        path.theta.append(theta.item())
+        path.seen.append(rival.network(Tensor(at)).detach().numpy()[:, 0])
+        optimizer.zero_grad()
+        say(family.real(BATCH, rng), family.fake(theta, BATCH, rng)).backward()
+        optimizer.step()
+    return path
