@@ -23,6 +23,7 @@ from .values import SettingError
 FIXED = (
     *("loss", "network", "widths", "critic_widths", "critic_norm", "norm_after", "output"),
     *("gp", "dragan", "r1", "real_targets", "fake_targets", "flip", "label_at"),
+    *("kernel", "one_batch"),
 )
 
 

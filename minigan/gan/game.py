@@ -17,6 +17,7 @@ from .. import optim
 from .._tensor import Tensor
 from ..array import Generator
 from ..nn import Module
+from ..ops.shape import cat
 from .augmentation import augmented
 from .conditional import told
 from .objectives import OBJECTIVES
@@ -40,13 +41,12 @@ def critic_loss(
 ) -> Losses:
     """Tell real from fake; a conditional critic knows the classes.
 
-    Real and fake go through separately: BatchNorm must not mix their statistics.  In the record
-    ``d_loss`` is the objective alone, ``penalty`` what the penalties add, and ``estimate``, under
-    the WGAN objective, minus the objective.
+    In the record ``d_loss`` is the objective alone, ``penalty`` what the penalties add, and
+    ``estimate``, under the WGAN objective, minus the objective.
     """
     objective = OBJECTIVES[settings.loss]
     real, fake = (augmented(x, settings.augment, rng) for x in (real, fake))
-    on_real, on_fake = told(critic, known.real)(real), told(critic, known.fake)(fake)
+    on_real, on_fake = verdicts(settings, critic, real, fake, known)
     up, low = settings.real_targets, settings.fake_targets
     if objective.probabilities and ((up, low) != ((1, 1), (0, 0)) or settings.flip):
         loss = objective.critic(
@@ -68,6 +68,21 @@ def critic_loss(
     if penalty is not None:
         loss, record["penalty"] = loss + penalty, penalty.detach()
     return Losses(loss, record)
+
+
+def verdicts(
+    settings: Any, critic: Critic, real: Tensor, fake: Tensor, known: Known
+) -> tuple[Tensor, Tensor]:
+    """What the critic says of both.
+
+    They go through separately, so that BatchNorm does not mix their statistics: with
+    ``one_batch`` it does, and the critic can tell by the mixture.
+    """
+    if not settings.one_batch:
+        return told(critic, known.real)(real), told(critic, known.fake)(fake)
+    labels = None if known.real is None or known.fake is None else cat([known.real, known.fake])
+    both = told(critic, labels)(cat([real, fake]))
+    return both[: len(real)], both[len(real) :]
 
 
 def accuracy(on_real: Tensor, on_fake: Tensor) -> Tensor:

@@ -67,16 +67,23 @@ def dcgan_depth(shape: ImageShape) -> int:
 
 
 def dcgan_generator(
-    shape: ImageShape, latent: int, activation: str = "relu", norm: str = "batch"
+    shape: ImageShape,
+    latent: int,
+    activation: str = "relu",
+    norm: str = "batch",
+    kernel: int = 4,
 ) -> nn.Sequential:
     """Noise to images by transposed convolutions (k4 s2 p1), BatchNorm after all but the last.
 
     28 and 32 pixels: latent → 128 × size/4 → 64 → C.  From 64 pixels on:
-    latent → 1024 × size/16 → 512 → 256 → 128 → C.  The last layer ends in tanh.
+    latent → 1024 × size/16 → 512 → 256 → 128 → C.  The last layer ends in tanh.  Other kernels
+    double the size too; those that the stride does not divide add up unevenly.
     """
     doublings = dcgan_depth(shape)
     widths = [128, 64] if doublings == 2 else [1024, 512, 256, 128]
     side, bias = shape.height >> doublings, norm != "batch"
+    doubling = {"kernel_size": kernel, "stride": 2, "padding": (kernel - 1) // 2}
+    doubling["output_padding"] = kernel % 2
     layers: Layers = [
         nn.Linear(latent, widths[0] * side * side, bias=bias),
         nn.Unflatten(1, (widths[0], side, side)),
@@ -85,11 +92,11 @@ def dcgan_generator(
     ]
     for before, after in pairwise(widths):
         layers += [
-            nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias),
+            nn.ConvTranspose2d(before, after, **doubling, bias=bias),
             *norm_layers(norm, after),
             activation_layer(activation),
         ]
-    layers += [nn.ConvTranspose2d(widths[-1], shape.channels, 4, 2, 1), nn.Tanh()]
+    layers += [nn.ConvTranspose2d(widths[-1], shape.channels, **doubling), nn.Tanh()]
     return nn.Sequential(*layers)
 
 

@@ -127,6 +127,8 @@ def _plain(s: Any, shape: ImageShape, inputs: int) -> tuple[nn.Sequential, nn.Se
     if s.network == "5x5":
         generator = five_generator(shape, inputs, **norms, norm_after=s.norm_after)
         return generator, five_critic(shape, s.norm_of_critic)
+    if s.network == "dcgan":
+        norms["kernel"] = s.kernel
     generator, critic = CONVOLUTIONAL[s.network]
     return generator(shape, inputs, **norms), critic(shape, s.norm_of_critic)
 

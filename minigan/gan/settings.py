@@ -59,6 +59,8 @@ class Settings:
     flip: float = 0.0  # share of targets exchanged between real and fake
     augment: tuple[Augmentation, ...] = ()  # of all that the critic sees, differentiable
     ema: float = 0.0  # decay of the generator's moving average (0: none)
+    kernel: int = 4  # of the dcgan generator's convolutions; stride 2 divides even ones
+    one_batch: bool = False  # the critic gets real and generated images in one batch, not in two
     label_at: LabelAt = "none"  # conditional: where the critic sees the class; the generator too
 
     def __post_init__(self):
@@ -69,6 +71,8 @@ class Settings:
         for name in ("latent", "n_critic"):
             if not 0 < getattr(self, name) <= MOST:
                 raise SettingError(f"setting {name} must be positive and at most {MOST}")
+        if not 2 <= self.kernel <= 8:
+            raise SettingError("setting kernel must lie between 2 and 8")
         for name in ("critic_burst", "decay"):
             if not 0 <= getattr(self, name) <= 10**9:
                 raise SettingError(f"setting {name} must not be negative nor beyond 10⁹")
@@ -110,6 +114,8 @@ class Settings:
                     f"{name} is about the targets of the cross entropy, and loss={self.loss} has "
                     "none; give loss=bce"
                 )
+        if self.network != "dcgan" and self.kernel != 4:
+            raise SettingError(f"kernel is of network=dcgan, the network is {self.network}")
         if self.network != "mlp":
             for name in ("widths", "critic_widths"):
                 if getattr(self, name) != default[name]:

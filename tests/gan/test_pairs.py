@@ -132,3 +132,11 @@ def test_spectral_norms_are_close_from_the_start_and_the_seed_decides_them():
         if hasattr(layer, "weight_orig"):
             w = layer.weight.detach().numpy().reshape(len(layer.weight), -1)
             assert np.linalg.norm(w, 2) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4, 5, 6, 7, 8])
+def test_generators_of_every_kernel_double_the_size(kernel):
+    nets = made(kernel=kernel)
+    assert nets.generator(minigan.randn(2, 100)).shape == (2, 1, 32, 32)
+    sizes = {tuple(m.kernel_size) for m in nets.generator if isinstance(m, nn.ConvTranspose2d)}
+    assert sizes == {(kernel, kernel)}

@@ -192,3 +192,24 @@ def test_the_recipe_of_ones_own_in_the_readme_trains(tmp_path):
     assert "r1/2·E‖∇D(x)‖²" in outputs[0]
     assert (tmp_path / "run" / "metrics.csv").read_text().startswith("step,d_loss,g_loss,")
     assert ",penalty," in (tmp_path / "run" / "metrics.csv").read_text()
+
+
+def test_one_batch_mixes_batchnorms_statistics_and_two_do_not():
+    """A critic that is BatchNorm alone: in two batches each has the mean 0, in one the sum has."""
+
+    class Norm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(1, affine=False)
+
+        def forward(self, x):
+            return self.norm(x)
+
+    real, fake = minigan.full((4, 1), 3.0), minigan.full((4, 1), -1.0)
+    real = real + minigan.tensor([[0.5], [-0.5], [0.5], [-0.5]])
+    fake = fake + minigan.tensor([[0.5], [-0.5], [0.5], [-0.5]])
+    for one_batch, expected in ((False, 0.0), (True, 2 / np.sqrt(4 + 0.25 + 1e-5))):
+        settings = recipe("dcgan").configure({"one_batch": one_batch})
+        on_real, on_fake = game.verdicts(settings, Norm(), real, fake, game.NOTHING)
+        assert on_real.mean().item() == pytest.approx(expected, abs=1e-6)
+        assert on_fake.mean().item() == pytest.approx(-expected, abs=1e-6)

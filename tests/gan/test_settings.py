@@ -29,6 +29,8 @@ def test_every_recipe_has_the_common_settings_and_agrees_with_itself(name):
         ("wgan", {"flip": "0.1"}, "targets of the cross entropy"),
         ("dcgan", {"widths": "64,64"}, "widths is of network=mlp, the network is dcgan"),
         ("dcgan", {"norm_after": "true"}, "network=5x5"),
+        ("gan", {"kernel": "5"}, "kernel is of network=dcgan"),
+        ("dcgan", {"kernel": "9"}, "kernel must lie between 2 and 8"),
         ("unrolled", {"n_critic": "2"}, "takes one step for each"),
         ("unrolled", {"clip_weights": "0.1"}, "not part of the steps"),
         ("unrolled", {"unroll": "-1"}, "unroll must lie between"),
