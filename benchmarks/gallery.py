@@ -1,6 +1,7 @@
 """One picture of every system, from a real run on real data, with its command and its time.
 
     python -m benchmarks.gallery --data DIR [--only NAME,NAME] [--runs DIR]
+    python -m benchmarks.gallery --markdown        the README's table of what is there
 
 DIR holds ``mnist`` (IDX files), ``cifar-10-batches-bin`` and ``facades`` (train, val).  Each system
 is trained by the command line, as a user would; the pictures and ``gallery.json`` go to
@@ -33,21 +34,21 @@ SYSTEMS = {
     "conv-autoencoder": (f"conv-autoencoder {MNIST}", LAST),
     "vae": (f"vae {MNIST}", "figures/manifold.png"),
     "gan": (f"gan {MNIST} --steps 8000", LAST),
-    "dcgan": (f"dcgan {MNIST} --steps 3000", LAST),
-    "cgan": (f"cgan {MNIST} --steps 3000", LAST),
-    "wgan": (f"wgan {MNIST} --steps 1500 --set critic_burst=25 --set lr=2e-4", LAST),
-    "wgan-gp": (f"wgan-gp {MNIST} --steps 1500", LAST),
-    "unrolled": (f"unrolled {MNIST} --steps 3000 --set network=mlp --set activation=leaky", LAST),
-    "lsgan": (f"lsgan {MNIST} --steps 2000", LAST),
-    "hinge": (f"hinge {MNIST} --steps 2000", LAST),
-    "sngan": (f"sngan {MNIST} --steps 2000", LAST),
-    "dragan": (f"dragan {MNIST} --steps 2000", LAST),
-    "acgan": (f"acgan {MNIST} --steps 2000", LAST),
-    "infogan": (f"infogan {MNIST} --steps 2000", LAST),
-    "ebgan": (f"ebgan {MNIST} --steps 2000", LAST),
-    "began": (f"began {MNIST} --steps 2500", LAST),
-    "pix2pix": (f"pix2pix {FACADES} --steps 2000", "figures/triples.png"),
-    "dcgan-cifar10": (f"dcgan {CIFAR} --steps 3000", LAST),
+    "dcgan": (f"dcgan {MNIST} --steps 2000", LAST),
+    "cgan": (f"cgan {MNIST} --steps 2000", LAST),
+    "wgan": (f"wgan {MNIST} --steps 600 --set critic_burst=25 --set lr=2e-4", LAST),
+    "wgan-gp": (f"wgan-gp {MNIST} --steps 600", LAST),
+    "unrolled": (f"unrolled {MNIST} --steps 1500 --set network=mlp --set activation=leaky", LAST),
+    "lsgan": (f"lsgan {MNIST} --steps 1000", LAST),
+    "hinge": (f"hinge {MNIST} --steps 1000", LAST),
+    "sngan": (f"sngan {MNIST} --steps 1000", LAST),
+    "dragan": (f"dragan {MNIST} --steps 1000", LAST),
+    "acgan": (f"acgan {MNIST} --steps 1000", LAST),
+    "infogan": (f"infogan {MNIST} --steps 1200", LAST),
+    "ebgan": (f"ebgan {MNIST} --steps 1000", LAST),
+    "began": (f"began {MNIST} --steps 1500", LAST),
+    "pix2pix": (f"pix2pix {FACADES} --steps 1200", "figures/triples.png"),
+    "dcgan-cifar10": (f"dcgan {CIFAR} --steps 1200", LAST),
 }
 EVALUATED = ("gan", "dcgan", "cgan", "wgan", "wgan-gp", "hinge", "sngan", "acgan", "dcgan-cifar10")
 
@@ -65,9 +66,14 @@ def make(name: str, data: Path, runs: Path) -> dict[str, Any]:
     """Train one system; returns its entry."""
     options, picture = SYSTEMS[name]
     run = runs / name
-    begin = time.perf_counter()
     words = [word.format(data=data) for word in options.split()]
-    minigan(["train", *words, "--out", str(run), "--force"])
+    if (run / "checkpoint.npz").is_file():  # it was interrupted
+        steps = words[words.index("--steps") + 1 :][:1] if "--steps" in words else []
+        words = ["--resume", str(run), *(["--steps", *steps] if steps else [])]
+    else:
+        words += ["--out", str(run), "--force"]
+    begin = time.perf_counter()
+    minigan(["train", *words])
     seconds = time.perf_counter() - begin
     pictures = sorted((run / "samples").glob("step-*.png"))
     found = pictures[-1] if picture == LAST else run / picture
@@ -91,13 +97,38 @@ def save_small(source: Path, target: Path) -> None:
     picture.save(target, optimize=True)
 
 
+def table() -> str:
+    """The pictures with their commands, two in a row."""
+    entries = json.loads((RESULTS / "gallery.json").read_text())
+    cells = []
+    for name, entry in entries.items():
+        minutes = f"{entry['seconds'] / 60:.1f} min"
+        said = f"{minutes}" + (f", {entry['note']}" if "note" in entry else "")
+        metrics = entry.get("evaluation", {}).get("metrics", {})
+        if (fcd := metrics.get("frechet_classifier_distance")) is not None:
+            said += f"; FCD {fcd['value']:.0f} (real images {fcd['real']:.0f})"
+        if (right := metrics.get("conditional_accuracy")) is not None:
+            said += f"; {right['value']:.1%} are what was asked for"
+        words = f"**{name}**<br>`{entry['command']}`<br>{said}"
+        cells.append(f'<img src="benchmarks/results/gallery/{name}.png" width="340"><br>{words}')
+    rows = [cells[i : i + 2] for i in range(0, len(cells), 2)]
+    lines = ["| | |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {' | '.join((row + [''])[:2])} |" for row in rows)])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--data", type=Path, metavar="DIR")
+    parser.add_argument("--markdown", action="store_true", help="print the table and end")
     parser.add_argument("--only", metavar="NAME,NAME", help=", ".join(SYSTEMS))
     parser.add_argument("--runs", type=Path, default=Path("runs/gallery"), metavar="DIR")
     parser.add_argument("--results", type=Path, default=RESULTS / "gallery.json", metavar="FILE")
     arguments = parser.parse_args()
+    if arguments.markdown:
+        print(table())
+        return
+    if arguments.data is None:
+        parser.error("--data is needed")
     names = arguments.only.split(",") if arguments.only else list(SYSTEMS)
     if unknown := set(names) - set(SYSTEMS):
         parser.error(f"--only: unknown {', '.join(sorted(unknown))}")
