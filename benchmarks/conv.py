@@ -2,6 +2,7 @@
 
     python -m benchmarks.conv                       the layers of W1, W2, cgan and pix2pix-64
     python -m benchmarks.conv W2 --torch PYTHON     some of them; PyTorch in another environment
+    python -m benchmarks.conv --device cuda         on a GPU: see benchmarks/conv_cuda.py
 
 For every layer and routine: milliseconds of each algorithm that fits (the one chosen is marked *),
 and the better of PyTorch's channels-first and channels-last forms.  Best of several rounds in which
@@ -117,8 +118,18 @@ def theirs(layer: tuple, rounds: int, threads: int) -> dict[str, float]:
 
 
 def main() -> None:
+    device = argparse.ArgumentParser(add_help=False)
+    device.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    chosen, rest = device.parse_known_args()
+    if chosen.device == "cuda":
+        from benchmarks import conv_cuda
+
+        conv_cuda.main(rest)
+        return
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.RawDescriptionHelpFormatter
+        parents=[device],
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("layers", nargs="*", help="beginnings of names (all)")
     parser.add_argument("--torch", default=sys.executable, help="the Python that has PyTorch")

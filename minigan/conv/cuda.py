@@ -1,59 +1,72 @@
-"""The convolution triple on CuPy arrays: im2col and cuBLAS, the plain way.
+"""The convolution triple on CuPy arrays: the project's own kernels (``kernels/``) compute float32.
 
-One matrix product and R·S strided copies or additions, over the whole batch at once.
+What they are not made for (another dtype, an empty batch, tensors of 2³¹ numbers) goes the plain
+way, im2col and cuBLAS.  Arithmetic is exact float32 unless ``minigan.cuda.allow_tf32`` is set and
+the GPU has tensor cores for it (compute capability 8.0).
 """
 
 from __future__ import annotations
 
-from ..array import array_module
+import numpy as np
+
+from .. import cuda
+from ..array import Array, array_module
+from ..cuda import launcher
+from ..cuda.launch import Launch
+from . import ladder, ladder_plan, ladder_thin, plain
 from .geometry import Geometry
+from .ladder_tiles import choose_rung
+
+OLDEST = 75  # the compute capability that the kernels are written for
 
 
-def _frame_size(g: Geometry) -> tuple[int, int]:
-    t, b, left, right = g.pad
-    return g.H + t + b, g.W + left + right
-
-
-def _columns(g: Geometry, x):
-    """(N, groups, C/groups · R · S, P · Q)."""
-    xp = array_module(x)
-    n, c = x.shape[0], x.shape[1] // g.groups
-    frame = xp.zeros((n, g.groups, c, *_frame_size(g)), dtype=x.dtype)
-    split = x.reshape(n, g.groups, c, g.H, g.W)
-    frame[..., g.pad[0] : g.pad[0] + g.H, g.pad[2] : g.pad[2] + g.W] = split
-    columns = xp.empty((n, g.groups, c, g.R, g.S, g.P, g.Q), dtype=x.dtype)
-    for r, s, down, across in g.taps():
-        columns[:, :, :, r, s] = frame[..., down, across]
-    return columns.reshape(n, g.groups, c * g.R * g.S, g.P * g.Q)
-
-
-def fprop(g: Geometry, x, w, b=None):
+def fprop(g: Geometry, x: Array, w: Array, b: Array | None = None) -> Array:
     """The convolution of x (N, C, H, W) with w (K, C/groups, R, S), plus b (K,): (N, K, P, Q)."""
-    k = w.shape[0]
-    y = array_module(x).matmul(w.reshape(g.groups, k // g.groups, -1), _columns(g, x))
-    y = y.reshape(x.shape[0], k, g.P, g.Q)
-    return y if b is None else y + b.reshape(-1, 1, 1)
+    shape = (x.shape[0], w.shape[0], g.P, g.Q)
+    return _computed("fprop", g, (x, w, b), shape, x.shape[1], w.shape[0])
 
 
-def dgrad(g: Geometry, y, w, b=None):
+def dgrad(g: Geometry, y: Array, w: Array, b: Array | None = None) -> Array:
     """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
-    xp = array_module(y)
-    n, k, c = y.shape[0], w.shape[0], w.shape[1]
-    filters = w.reshape(g.groups, k // g.groups, -1).transpose(0, 2, 1)
-    columns = xp.matmul(filters, y.reshape(n, g.groups, k // g.groups, g.P * g.Q))
-    columns = columns.reshape(n, g.groups, c, g.R, g.S, g.P, g.Q)
-    frame = xp.zeros((n, g.groups, c, *_frame_size(g)), dtype=columns.dtype)
-    for r, s, down, across in g.taps():
-        frame[..., down, across] += columns[:, :, :, r, s]
-    x = frame[..., g.pad[0] : g.pad[0] + g.H, g.pad[2] : g.pad[2] + g.W]
-    x = x.reshape(n, g.groups * c, g.H, g.W)
-    return x if b is None else x + b.reshape(-1, 1, 1)
+    channels = w.shape[1] * g.groups
+    shape = (y.shape[0], channels, g.H, g.W)
+    return _computed("dgrad", g, (y, w, b), shape, channels, w.shape[0])
 
 
-def wgrad(g: Geometry, x, y):
+def wgrad(g: Geometry, x: Array, y: Array) -> Array:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
-    n, k = y.shape[:2]
-    columns = _columns(g, x).transpose(0, 1, 3, 2)
-    outputs = y.reshape(n, g.groups, k // g.groups, g.P * g.Q)
-    w = array_module(y).matmul(outputs, columns).sum(axis=0)
-    return w.reshape(k, x.shape[1] // g.groups, g.R, g.S)
+    shape = (y.shape[1], x.shape[1] // g.groups, g.R, g.S)
+    return _computed("wgrad", g, (x, y), shape, x.shape[1], y.shape[1])
+
+
+def _computed(
+    routine: str, g: Geometry, operands: tuple, shape: tuple[int, ...], c: int, k: int
+) -> Array:
+    given = [a for a in operands if a is not None]
+    capability = launcher.capability(given[0])
+    if (
+        capability is None
+        or capability < OLDEST
+        or any(a.dtype != np.float32 for a in given)
+        or not min(a.size for a in given)
+        or max(int(np.prod(shape)), *(a.size for a in given)) >= ladder_plan.LIMIT
+    ):
+        return getattr(plain, routine)(g, *operands)
+    contiguous = array_module(given[0]).ascontiguousarray
+    operands = tuple(a if a is None else contiguous(a) for a in operands)
+    launches, out = _plan(routine, g, operands, shape, c, k, capability)
+    launcher.run(launches)
+    return out
+
+
+def _plan(
+    routine: str, g: Geometry, operands: tuple, shape: tuple, c: int, k: int, capability: int
+) -> tuple[list[Launch], Array]:
+    """The launches, and the array that they fill: thin kernels where they fit, else the ladder."""
+    if ladder_thin.fits(routine, g, c, k):
+        first, second, *bias = operands
+        out = array_module(first).empty(shape, np.float32)
+        return getattr(ladder_thin, routine)(g, first, second, out, *bias), out
+    rung = choose_rung(capability, cuda.allow_tf32)
+    plan = getattr(ladder, routine)(g, *operands, rung=rung, architecture=capability)
+    return plan.launches, plan.output

@@ -1,8 +1,16 @@
-"""Whether a GPU can be used, and what else scripts ask of ``torch.cuda``."""
+"""Whether a GPU can be used, how exactly it computes, and what else scripts ask of ``torch.cuda``.
+
+``allow_tf32`` lets convolutions of float32 arrays use the tensor cores: operands are rounded to
+TF32 (10 bits after the point instead of 23), sums stay float32.  It is False unless a program sets
+
+    minigan.cuda.allow_tf32 = True
+"""
 
 from __future__ import annotations
 
-from . import array as arrays
+from .. import array as arrays
+
+allow_tf32 = False
 
 
 def is_available() -> bool:

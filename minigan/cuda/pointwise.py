@@ -1,0 +1,114 @@
+"""Plans of ``kernels/pointwise.cu``: bias and activation, binary cross entropy on logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .epilogue import epilogue
+from .launch import Launch, LaunchError
+from .streams import (
+    Configuration,
+    channel_grid,
+    channel_shape,
+    check,
+    check_images,
+    flat_grid,
+    launcher,
+    partial_sums,
+    vector,
+)
+
+FILE = "pointwise.cu"
+
+
+def configurations() -> list[Configuration]:
+    """Every way in which these plans compile the file."""
+    return [(FILE, (("VECTOR", width),), 75) for width in (1, 4)]
+
+
+def bias_act(
+    x: Any, bias: Any | None, y: Any, activation: str = "none", slope: float = 0.01
+) -> list[Launch]:
+    """y = f(x + bias) for x (N, C, …) and bias (C,) or None; ``y`` may be ``x``.
+
+    ``slope`` is that of "leaky_relu".
+
+    >>> x = np.ones((2, 3, 4, 4), np.float32)
+    >>> [(launch.name, launch.grid) for launch in bias_act(x, None, x, "tanh")]
+    [('bias_act', (1, 1, 1))]
+    """
+    last = epilogue("bias_act", activation, slope)
+    check_images("bias_act", x)
+    check("bias_act", x.shape, y=y)
+    check("bias_act", x.shape[1:2], bias=bias)
+    if not x.size:
+        return []
+    shape = channel_shape(x)
+    width = vector(int(shape["inner"]), x, y)
+    launch = launcher(FILE, VECTOR=width)
+    return [launch("bias_act", flat_grid(x.size // width), x, bias, y, shape, last)]
+
+
+def bias_act_backward(
+    g: Any,
+    y: Any,
+    dx: Any,
+    dbias: Any | None = None,
+    activation: str = "none",
+    slope: float = 0.01,
+) -> list[Launch]:
+    """dx = f'·g from the result y of ``bias_act``, and dbias = Σ dx by channel; dx may be g."""
+    last = epilogue("bias_act_backward", activation, slope)
+    check_images("bias_act_backward", g)
+    check("bias_act_backward", g.shape, y=y, dx=dx)
+    check("bias_act_backward", g.shape[1:2], dbias=dbias)
+    if not g.size:
+        raise LaunchError(f"bias_act_backward: got an empty gradient, shape {g.shape}")
+    shape = channel_shape(g)
+    width = vector(int(shape["inner"]), g, y, dx)
+    launch = launcher(FILE, VECTOR=width)
+    grid = channel_grid(g, width)
+    parts = None if dbias is None else partial_sums(g, grid)
+    plan = [launch("bias_act_backward", grid, g, y, dx, parts, shape, last)]
+    if dbias is not None:
+        channels, slices = np.int32(grid[0]), np.int32(grid[1])
+        blocks = flat_grid(grid[0])
+        plan.append(launch("bias_total", blocks, parts, dbias, channels, slices))
+    return plan
+
+
+def bce_logits(
+    x: Any,
+    target: Any | float,
+    loss: Any,
+    gradient: Any | None = None,
+    reduction: str = "mean",
+) -> list[Launch]:
+    """The binary cross entropy of logits and, in the same pass, its gradient.
+
+    Args:
+        x: logits, any shape.
+        target: probabilities of the same shape, or one number for all (a GAN's "real").
+        loss: one number, written.
+        gradient: written, of x's shape; may be x.
+        reduction: "mean" or "sum".
+    """
+    if reduction not in ("mean", "sum"):
+        raise LaunchError(f'bce_logits: reduction must be "mean" or "sum", got {reduction!r}')
+    if not 0 < x.size < 2**31:
+        raise LaunchError(f"bce_logits: expected 1 to 2³¹ - 1 logits, got shape {x.shape}")
+    single = isinstance(target, (int, float, np.generic))
+    check("bce_logits", x.shape, target=None if single else target, gradient=gradient)
+    if loss.size != 1:
+        raise LaunchError(f"bce_logits: loss expects one number, got shape {loss.shape}")
+    launch = launcher(FILE, VECTOR=1)
+    grid = flat_grid(x.size)
+    parts = partial_sums(x, grid)
+    scale = np.float32(1 / x.size if reduction == "mean" else 1)
+    given = (None, np.float32(target)) if single else (target, np.float32(0))
+    return [
+        launch("bce_logits", grid, x, *given, scale, gradient, parts, np.int32(x.size)),
+        launch("bce_total", (1, 1, 1), parts, np.int32(grid[0]), scale, loss),
+    ]

@@ -1,0 +1,84 @@
+"""Run the launches of a plan: on the CPU by the emulator, or on a GPU by the project's launcher.
+
+    @pytest.mark.parametrize("backend", BACKENDS)
+    def test_something(backend):
+        run(plan(x, y), backend)        # NumPy arrays, changed in place
+
+Without a GPU the cases of the backend "gpu" skip with a reason; with MINIGAN_REQUIRE_GPU=1 in the
+environment they fail instead.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from emulator import driver
+
+from minigan import array as arrays
+from minigan import cuda
+from minigan.cuda import launcher
+from minigan.cuda.launch import Launch, kernel_folder
+
+BACKENDS = ["emulator", pytest.param("gpu", marks=pytest.mark.gpu)]
+
+
+def run(
+    launches: Iterable[Launch],
+    backend: str = "emulator",
+    *,
+    seed: int = 0,
+    sanitize: tuple[str, ...] = (),
+    folder: Path | None = None,
+) -> None:
+    """Run the launches one after the other; their NumPy arrays hold the results.
+
+    ``seed`` orders the emulator's blocks, warps and lanes (odd seeds: cp.async lands at once).
+    ``folder`` holds other kernels than the project's.
+    """
+    launches = list(launches)
+    if backend == "gpu":
+        _on_gpu(launches)
+        return
+    if backend != "emulator":
+        raise ValueError(f'run: backend expects "emulator" or "gpu", got {backend!r}')
+    reason = driver.unavailable()
+    if reason:
+        pytest.skip(reason)
+    for launch in launches:
+        path = (folder or kernel_folder()) / launch.file
+        module = _module(path, launch.macros, launch.architecture, sanitize)
+        module.launch(launch.name, launch.grid, launch.block, launch.arguments, launch.shared, seed)
+
+
+@functools.cache
+def _module(path, macros, architecture, sanitize):
+    return driver.Module(path, macros, architecture, sanitize)
+
+
+def _on_gpu(launches: list[Launch]) -> None:
+    if not cuda.is_available():
+        reason = "no CUDA GPU is present"
+        if os.environ.get("MINIGAN_REQUIRE_GPU") == "1":
+            pytest.fail(f"{reason}, and MINIGAN_REQUIRE_GPU=1 asks for one")
+        pytest.skip(reason)
+    cupy = arrays.cupy()
+    moved: dict[tuple, tuple[np.ndarray, object]] = {}
+
+    def to_gpu(value):
+        if not isinstance(value, np.ndarray):
+            return value
+        key = value.ctypes.data, value.nbytes
+        if key not in moved:
+            moved[key] = value, cupy.asarray(value)
+        return moved[key][1]
+
+    launcher.run([replace(a, arguments=tuple(map(to_gpu, a.arguments))) for a in launches])
+    for original, copy in moved.values():
+        if original.flags.writeable:
+            original[...] = copy.get()

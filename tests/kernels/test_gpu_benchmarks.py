@@ -1,0 +1,217 @@
+"""The GPU benchmark but for its timing: its arithmetic, and that a wrong result is never timed."""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from emulator import driver
+from kernels.runner import run
+
+from benchmarks import conv_cuda, conv_report, gpu, tune
+from minigan import cuda
+from minigan.conv import Geometry, ladder_tiles
+from minigan.conv.ladder_tiles import TILES, Tile
+from minigan.cuda import launcher
+
+reason = driver.unavailable()
+emulated = pytest.mark.skipif(reason is not None, reason=str(reason))
+
+H100 = gpu.Machine("H100", 90, 132, 1.98e9, 2.619e9, 5120, 50 << 20, "none")
+LAYER = (2, 4, 5, Geometry(7, 6, 4, 4, (2, 2), (1, 1, 1, 1)))
+
+
+class Turns:
+    """A clock that runs each call once and says how often it was asked: 1, 2, … milliseconds."""
+
+    def __init__(self):
+        self.cupy, self.asked = np, 0
+
+    def __call__(self, call, *, warm):
+        call()
+        self.asked += 1
+        return self.asked * 1e-3
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr(launcher, "run", run)
+    monkeypatch.setattr(launcher, "resources", lambda launch: (40, launch.shared))
+    monkeypatch.setattr(conv_cuda, "cudnn", lambda *problem: None)
+    return Turns()
+
+
+def test_a_roof_is_the_slower_of_arithmetic_and_memory():
+    """NVIDIA's data sheet of the H100 SXM: 67 TFLOP/s, 494.7 with TF32, 989.4 with BF16, 3.35 TB/s
+    (tensor cores at 1830 MHz)."""
+    at_1830 = gpu.Machine("H100", 90, 132, 1.83e9, 2.619e9, 5120, 0, "")
+    assert H100.peak("fp32") == pytest.approx(67e12, rel=0.01)
+    assert at_1830.peak("tf32") == pytest.approx(494.7e12, rel=0.01)
+    assert at_1830.peak("bf16") == pytest.approx(989.4e12, rel=0.01)
+    assert H100.bandwidth == pytest.approx(3.35e12, rel=0.01)
+    assert H100.roof("fp32", 67e12, 1.0) == pytest.approx(1.0, rel=0.01)
+    assert H100.roof("fp32", 1.0, 3.35e12) == pytest.approx(1.0, rel=0.01)
+    unknown = gpu.Machine("?", 61, 20, 1e9, 1e9, 256, 0, "")
+    assert unknown.peak("fp32") is None and unknown.roof("fp32", 1.0, 1.0) is None
+
+
+def test_work_counts_the_products_of_the_plain_algorithm():
+    n, c, k, _ = LAYER
+    flops, traffic = conv_cuda.work(LAYER)
+    inside = len(range(0, 7 + 2 - 3, 2)) * len(range(0, 6 + 2 - 3, 2))
+    assert flops == 2 * n * c * k * inside * 16
+    assert traffic == 4 * (n * c * 42 + k * c * 16 + n * k * inside)
+    grouped = (2, 4, 6, Geometry(5, 5, 3, 3, groups=2))
+    assert conv_cuda.work(grouped)[0] == 2 * 2 * 6 * 2 * 9 * 9
+
+
+@emulated
+@pytest.mark.parametrize("routine", conv_cuda.ROUTINES)
+def test_every_contestant_is_right_and_gets_a_row(clock, routine):
+    rows = conv_cuda.measure(LAYER, routine, "all", H100, clock)
+    names = [row["name"] for row in rows]
+    assert names == [f"rung {i}" for i in range(6)] + ["thin", "Winograd", "im2col"]
+    assert [row["precision"] for row in rows[3:6]] == ["fp32", "tf32", "bf16"]
+    assert clock.asked == 2 * len(rows)
+    for number, row in enumerate(rows):
+        assert (row["cold"], row["warm"]) == ((2 * number + 1) * 1e-3, (2 * number + 2) * 1e-3)
+        assert row["to_im2col"] == pytest.approx(rows[-1]["warm"] / row["warm"])
+        assert row["tflops"] == pytest.approx(conv_cuda.work(LAYER)[0] / row["warm"] / 1e12)
+    text = conv_report.table({"small": rows})
+    assert len(text.splitlines()) == len(rows) + 2
+    assert len({line.count("|") for line in text.splitlines()}) == 1
+    json.dumps(rows)
+
+
+@emulated
+@pytest.mark.parametrize(("change", "rung"), [(1e-3, 3), (0.1, 4), (np.nan, 2)])
+def test_a_wrong_result_is_never_timed(clock, monkeypatch, change, rung):
+    """Sums of 64 products of about 0.6 may be off by 2e-4 in float32, by 0.04 with TF32."""
+
+    def spoilt(launches):
+        run(launches)
+        arrays = [a for a in launches[-1].arguments if isinstance(a, np.ndarray)]
+        (y,) = [a for a in arrays if a.shape == (2, 5, 3, 3)]
+        y.flat[7] += change
+
+    monkeypatch.setattr(launcher, "run", spoilt)
+    with pytest.raises(SystemExit, match=re.escape(f"rung {rung}, fprop")):
+        conv_cuda.measure(LAYER, "fprop", str(rung), H100, clock)
+    assert clock.asked == 0
+
+
+def test_an_old_gpu_runs_the_rungs_that_it_can(clock):
+    names = [name for name, *_ in conv_cuda.contestants(LAYER, "fprop", "all", 75)]
+    assert [name for name in names if name.startswith("rung")] == ["rung 0", "rung 1", "rung 2"]
+
+
+@emulated
+def test_the_roofline_is_drawn(clock, tmp_path):
+    rows = conv_cuda.measure(LAYER, "fprop", "2,4", H100, clock)
+    conv_report.plot({"small": rows}, H100, tmp_path / "roof.png")
+    assert (tmp_path / "roof.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_whole_run_prints_the_table_and_writes_the_figures(monkeypatch, tmp_path, capsys):
+    row = {"name": "rung 2", "routine": "fprop", "precision": "fp32", "cold": 2e-3, "warm": 1e-3}
+    row |= {"flops": 1e9, "bytes": 1e6, "tflops": 1.0, "of_roof": 0.25}
+    row |= {"to_cudnn": 0.5, "to_im2col": 2.0, "registers": 128, "shared": 4096}
+    monkeypatch.setattr(conv_cuda, "machine", lambda: H100)
+    monkeypatch.setattr(conv_cuda, "Clock", lambda *_: Turns())
+    monkeypatch.setattr(conv_cuda, "measure", lambda *_: [row])
+    conv_cuda.main(["--shapes", "odd", "--json", str(tmp_path / "a.json")])
+    text = capsys.readouterr().out
+    start = "| odd 1×1 | fprop | rung 2 (fp32) | 2.0000 | 1.0000 | 1.00 | 25% |"
+    assert f"{start} 0.50 | 2.00 | 128 | 4096 |" in text.splitlines()
+    assert "fp32: 0.50 × cuDNN by geometric mean, 0.50 at least" in text
+    kept = json.loads((tmp_path / "a.json").read_text())
+    assert kept["machine"]["name"] == "H100" and set(kept["results"]) == {
+        f"odd {name}" for name in conv_cuda.SHAPES["odd"]
+    }
+
+
+def test_without_a_gpu_or_with_unknown_options_it_ends_with_a_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="this benchmark needs a CUDA GPU and CuPy: none is"):
+        conv_cuda.main([])
+    for given, message in (
+        (["--shapes", "odd,even"], "expected some of dcgan, pix2pix, odd, got"),
+        (["--rung", "7"], "numbers from 0 to 5, got '7'"),
+    ):
+        with pytest.raises(SystemExit):
+            conv_cuda.main(given)
+        assert message in capsys.readouterr().err
+
+
+# -- the table of tiles
+
+
+@emulated
+@pytest.mark.parametrize("routine", conv_cuda.ROUTINES)
+def test_tiles_are_verified_timed_and_left_out_if_they_do_not_compile(clock, monkeypatch, routine):
+    class Refused(Exception):
+        pass
+
+    def choosy(launches):
+        if dict(launches[0].defines)["TILE_ROWS"] == 128:
+            raise Refused
+        run(launches)
+
+    compiler = SimpleNamespace(CompileException=Refused)
+    clock.cupy = SimpleNamespace(**vars(np), cuda=SimpleNamespace(compiler=compiler))
+    monkeypatch.setattr(launcher, "run", choosy)
+    times = tune.measure(LAYER, routine, list(TILES[2]), 75, clock)
+    assert times == {TILES[2][1]: 1e-3}
+
+
+def test_a_wrong_tile_ends_the_tuning(clock, monkeypatch):
+    monkeypatch.setattr(launcher, "run", lambda launches: None)  # leaves the NaN that it found
+    with pytest.raises(SystemExit, match=r"Tile\(rung=2.*fprop of .* the result is wrong"):
+        tune.measure(LAYER, "fprop", list(TILES[2]), 75, clock)
+
+
+def test_candidates_have_room_on_the_gpu_and_contain_the_tables_sizes():
+    for rung in (2, 3, 4, 5):
+        found = tune.candidates(rung, 80)
+        assert set(TILES[rung]) <= set(found)
+        assert all(tile.shared <= 163 * 1024 for tile in found)
+    assert tune.candidates(4, 75) == []
+    assert all(len({tile.rung for tile in tune.candidates(r, 80)}) == 1 for r in (2, 3))
+
+
+def test_a_tuning_run_writes_the_winners_into_the_table(monkeypatch, tmp_path, capsys):
+    source = tmp_path / "ladder_tiles.py"
+    before = Path(ladder_tiles.__file__).read_text(encoding="utf-8")
+    source.write_text(before, encoding="utf-8")
+    monkeypatch.setattr(tune, "machine", lambda: H100)
+    monkeypatch.setattr(tune, "Clock", lambda *_: Turns())
+    monkeypatch.setattr(tune, "problems", lambda: [("small", LAYER, "fprop")])
+    monkeypatch.setattr(ladder_tiles, "__file__", str(source))
+    by_size = {}
+
+    def measure(layer, routine, tiles, capability, clock):
+        by_size[tiles[0].rung] = len(tiles)
+        return {tile: 1.0 + ((tile.rows, tile.stages) != (64, 2)) for tile in tiles}
+
+    monkeypatch.setattr(tune, "measure", measure)
+    tune.main([])
+    assert source.read_text(encoding="utf-8") == before
+    assert set(by_size) == {2, 3, 4, 5}
+    tune.main(["--write"])
+    names = {"__name__": ladder_tiles.__name__}
+    exec(compile(source.read_text(encoding="utf-8"), "tuned", "exec"), names)
+    table = names["TILES"]
+    assert set(table) == set(TILES)
+    assert [tile.measured for rung in table for tile in table[rung]] == [None] + ["H100"] * 4
+    assert "the best is" in capsys.readouterr().out
+
+
+def test_the_table_is_written_as_python_that_reads_back():
+    text = tune.written({rung: list(row) for rung, row in TILES.items()})
+    names = {"Tile": Tile}
+    exec(text, names)
+    assert names["TILES"] == TILES
+    with pytest.raises(SystemExit, match="no table TILES"):
+        tune.replaced("TILES = ()", text)
