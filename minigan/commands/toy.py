@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Tell the parser of it."""
+    from ..toys import flag
+
     toy = commands.add_parser(
         "toy",
         help="experiments whose exact answer is known",
@@ -28,6 +30,21 @@ def add(commands: argparse._SubParsersAction) -> None:
     toy.add_argument("--seed", type=natural, default=0, metavar="N", help="of all that is random")
     toy.add_argument("--quick", action="store_true", help="fewer steps and samples")
     toy.add_argument("--force", action="store_true", help="replace what a toy has left in DIR")
+    for name, (words, kind) in _options().items():
+        toy.add_argument(flag(name), help=words, **kind)
+
+
+def _options() -> dict[str, tuple[str, dict[str, Any]]]:
+    """What only some toys take, by name: its help and how it is read."""
+    from ..toys import toy, toy_names
+
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for name in toy_names():
+        for each in toy(name).options:
+            kind = {"metavar": each.word} if each.word else {"action": "store_true"}
+            words = f"{found[each.name][0]}; " if each.name in found else ""
+            found[each.name] = (f"{words}{name}: {each.help}", kind)
+    return found
 
 
 def _toy(arguments: argparse.Namespace) -> int:
@@ -44,9 +61,12 @@ def _toy(arguments: argparse.Namespace) -> int:
 
 def _run(chosen: Toy, arguments: argparse.Namespace) -> int:
     folder = arguments.out or Path("toys") / chosen.name
+    given = {name: getattr(arguments, name) for name in _options()}
+    options = {name: value for name, value in given.items() if value not in (None, False)}
+    chosen.check(arguments.seed, arguments.quick, options)
     if not arguments.quick:
         say(f"{chosen.name}: takes about {chosen.full}; with --quick {chosen.quick}")
-    results = chosen.run(folder, arguments.seed, arguments.quick, arguments.force)
+    results = chosen.run(folder, arguments.seed, arguments.quick, arguments.force, options)
     _print_rows(results.get("rows", []))
     for left in sorted(folder.iterdir()):
         print(f"  {left}")

@@ -12,9 +12,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,22 @@ from ..cpu.threads import one_blas_thread
 from ..serialize import write_json
 from .output import RESULTS, ToyError, fresh_folder, plain
 
-__all__ = ["Toy", "ToyError", "toy", "toy_names"]
+__all__ = ["Option", "Toy", "ToyError", "toy", "toy_names"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that can be chosen about a toy: ``--NAME WORD`` on the command line.
+
+    Attributes:
+        name: of the argument of the toy's ``run``; the command line has - for its _.
+        word: what stands for its value in the help; "" where it is a switch.
+        help: one line.
+    """
+
+    name: str
+    word: str
+    help: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,9 @@ class Toy:
         source: where the experiment or its theory is from.
         module: in this package.
         quick, full: how long it takes on two cores, in words.
+        options: what its ``run`` takes beside folder, seed and quick; the module's ``check`` takes
+            the same without the folder, and raises a ToyError before anything is done.
+        parts: a pattern of files that an interrupted run leaves and goes on from.
     """
 
     name: str
@@ -49,6 +69,29 @@ class Toy:
     module: str
     quick: str
     full: str
+    options: tuple[Option, ...] = ()
+    parts: str = ""
+
+    def check(
+        self, seed: int = 0, quick: bool = False, options: Mapping[str, Any] | None = None
+    ) -> ModuleType:
+        """See that ``run`` can begin with these; returns the toy's module.
+
+        Raises:
+            ToyError: the seed or an option is not as said.
+        """
+        options = options or {}
+        known = [each.name for each in self.options]
+        for name in options:
+            if name not in known:
+                has = f"it has: {', '.join(map(flag, known))}" if known else "it has none"
+                raise ToyError(f"{self.name} has no option {flag(name)}; {has}")
+        if type(seed) is not int or seed < 0:
+            raise ToyError(f"seed expects a whole number from 0 on, got {seed!r}")
+        module = import_module(f"{__name__}.{self.module}")
+        if self.options:
+            module.check(seed, quick, **options)
+        return module
 
     def run(
         self,
@@ -56,6 +99,7 @@ class Toy:
         seed: int = 0,
         quick: bool = False,
         force: bool = False,
+        options: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Do the experiment; leave figures and, once all is done, results.json in ``out``.
 
@@ -64,23 +108,25 @@ class Toy:
                 toy has left, which is replaced.
             seed: of everything random, from 0 on.
             quick: fewer steps and samples.
+            options: of this toy, by name; text as on the command line, True for a switch.
 
         Returns:
             What results.json holds; an infinity is written "inf" there.
 
         Raises:
-            ToyError: the folder or the seed is not as said.
+            ToyError: the folder, the seed or an option is not as said.
         """
-        if type(seed) is not int or seed < 0:
-            raise ToyError(f"seed expects a whole number from 0 on, got {seed!r}")
-        module = import_module(f"{__name__}.{self.module}")
-        folder = fresh_folder(Path(out), force)
+        options = options or {}
+        module = self.check(seed, quick, options)
+        folder = fresh_folder(Path(out), force, self.parts)
         with one_blas_thread:  # the same numbers on any number of cores
-            found = module.run(folder, seed, quick)
+            found = module.run(folder, seed, quick, **options)
         versions = {"minigan": __version__, "numpy": np.__version__}
         results = {"toy": self.name, "seed": seed, "quick": quick, "versions": versions}
         results = plain({**results, **found})
         write_json(folder / RESULTS, results)
+        for part in folder.glob(self.parts) if self.parts else ():
+            part.unlink()
         return results
 
 
@@ -110,6 +156,37 @@ _TOYS = (
         full="2 minutes",
     ),
     Toy(
+        "mixtures",
+        "which modes of a ring, a grid or a roll a GAN finds, beside the published figures",
+        "Metz et al. 2016, arXiv 1611.02163; Lin et al. 2017, arXiv 1712.04086",
+        module="mixtures",
+        quick="a minute",
+        full="25 minutes",
+        options=(
+            Option("recipe", "NAMES", "gan, unrolled, wgan-gp, pacgan, ..., with commas"),
+            Option("data", "NAMES", "ring, ring-2, grid, roll, with commas"),
+            Option("seeds", "N", "how many runs of each, from --seed on"),
+            Option("protocol", "NAME", "whose networks and steps: pacgan, poolio or wgan-gp"),
+            Option("factor", "F", "what the protocol's steps are divided by"),
+            Option("jobs", "N", "processes (1)"),
+            Option("truth", "", "measure exact EM and binned TV, KL and JS over training too"),
+        ),
+        parts="run-*.npz",
+    ),
+    Toy(
+        "stacked-mnist",
+        "how many of 1000 kinds of stacked digits a DCGAN makes",
+        "Metz et al. 2016, arXiv 1611.02163; Srivastava et al. 2017, arXiv 1705.07761",
+        module="stacked_mnist",
+        quick="a minute",
+        full="6 minutes",
+        options=(
+            Option("data", "NAME", "mnist, or glyphs (drawn, nothing to download; with --quick)"),
+            Option("data_dir", "DIR", "where MNIST's files are"),
+            Option("steps", "N", "of the generator"),
+        ),
+    ),
+    Toy(
         "dirac-gan",
         "the smallest GAN: does it converge, by the eigenvalues and by its path",
         "Mescheder, Geiger & Nowozin 2018, arXiv 1801.04406",
@@ -126,6 +203,15 @@ _TOYS = (
         full="a second",
     ),
 )
+
+
+def flag(option: str) -> str:
+    """How the command line writes an option.
+
+    >>> flag("data_dir")
+    '--data-dir'
+    """
+    return f"--{option.replace('_', '-')}"
 
 
 def toy_names() -> tuple[str, ...]:

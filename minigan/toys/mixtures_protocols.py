@@ -90,7 +90,7 @@ class Protocol(NamedTuple):
     """Where and how everybody plays.
 
     Attributes:
-        title, source: for the reader.
+        short, title, source: for the reader, in a figure and in words.
         latent: numbers the generator starts from.
         generator, critic: number of inputs → network.
         start: of both.
@@ -99,6 +99,7 @@ class Protocol(NamedTuple):
         steps: of the generator, in the source.
     """
 
+    short: str
     title: str
     source: str
     latent: int
@@ -119,6 +120,7 @@ class Protocol(NamedTuple):
 
 PROTOCOLS = {
     "pacgan": Protocol(
+        "PacGAN's protocol",
         "G 2-400-400-400-400-2 BatchNorm ReLU, D 3 × maxout(200, 5), Adam(1e-4, β1 0.8), batch 100",
         "Lin et al. 2017, arXiv 1712.04086: 400 epochs of 100,000 points",
         2,
@@ -130,6 +132,7 @@ PROTOCOLS = {
         400_000,
     ),
     "poolio": Protocol(
+        "Poole's protocol",
         "G 256-128-128-2 tanh, D 2-128-128-1 tanh, orthogonal start of gain 1.4, "
         "Adam(D 1e-4, G 1e-3, β1 0.5), batch 512",
         "Poole 2017, github.com/poolio/unrolled_gan",
@@ -142,6 +145,7 @@ PROTOCOLS = {
         25_000,
     ),
     "wgan-gp": Protocol(
+        "WGAN-GP's protocol",
         "G 2-512-512-512-2 ReLU, D 2-512-512-512-1 ReLU, Adam(1e-4, β1 0.5), batch 256",
         "Gulrajani et al. 2017, arXiv 1704.00028, its toy",
         2,

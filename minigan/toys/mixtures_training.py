@@ -130,6 +130,16 @@ def train(job: Job) -> Run:
     return Run(list(rows), np.stack(samples), np.stack(heights))
 
 
+def seen(job: Job) -> PointData:
+    """The real points that looks compare with: none that was trained on."""
+    return points(job.data, SAMPLES, stream(job.seed, "looks at points"))
+
+
+def panel_of(job: Job) -> TruthPanel:
+    """The truth panel of the job."""
+    return TruthPanel(seen(job).points, seed=job.seed)
+
+
 class Look:
     """Looks at a trainer: always at what it makes of the same noise, beside the same real points.
 
@@ -140,9 +150,9 @@ class Look:
         self.job, self.trainer = job, trainer
         rng = np.random.default_rng(stream(job.seed, "looks"))
         self.noise = rng.standard_normal((SAMPLES, trainer.networks.latent), dtype=np.float32)
-        self.real = points(job.data, SAMPLES, stream(job.seed, "looks at points"))
+        self.real = seen(job)
         self.partners = rng.permutation(self.real.points)
-        self.panel = TruthPanel(self.real.points, seed=job.seed) if job.truth else None
+        self.panel = panel_of(job) if job.truth else None
 
     def __call__(self) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
         """A row, some points, and the critic on ``places``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 from .._tensor import Tensor
 
 RESULTS = "results.json"
+LEFT = (".png", ".gif", ".md")  # what toys leave beside the results
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # what a killed process leaves of a file
 Item = TypeVar("Item")
 
 
@@ -20,25 +23,33 @@ class ToyError(ValueError):
     """A toy's name, folder or seed is not what it should be; one clear line."""
 
 
-def fresh_folder(folder: Path, force: bool) -> Path:
+def fresh_folder(folder: Path, force: bool, parts: str = "") -> Path:
     """Make ``folder``, or see that it is empty or, with ``force``, hold nothing but a toy's run.
 
     Of a run that is replaced the results go at once, so that they never stand beside figures of
     another run.
+
+    Args:
+        parts: a pattern of files that an interrupted run of this toy leaves and goes on from; a
+            folder with such and without results is good too.
     """
     if folder.exists() and not folder.is_dir():
         raise ToyError(f"--out {folder}: is a file, expected a folder")
     folder.mkdir(parents=True, exist_ok=True)
     inside = list(folder.iterdir())
-    if inside and not force:
+    begun = [path for path in inside if parts and path.match(parts)]
+    if inside and not force and (not begun or folder / RESULTS in inside):
         raise ToyError(f"--out {folder}: is not empty; give another folder, or --force")
     for path in inside:
-        if path.name != RESULTS and path.suffix not in (".png", ".gif"):
+        own = path.name == RESULTS or path.suffix in LEFT or path in begun
+        if not own and not _TEMPORARY.fullmatch(path.name):
             raise ToyError(
                 f"--out {folder}: --force replaces what a toy has left, and nothing like "
                 f"{path.name}"
             )
-    (folder / RESULTS).unlink(missing_ok=True)
+    unfinished = [path for path in inside if _TEMPORARY.fullmatch(path.name)]
+    for path in [folder / RESULTS, *unfinished, *(begun if force else [])]:
+        path.unlink(missing_ok=True)
     return folder
 
 
