@@ -33,6 +33,7 @@ from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
 from .data import load, short_name
 from .gan import NonFiniteLoss, Trainer, recipe
+from .gan.sampling import modules
 from .gan.streams import stream
 from .reading import reading
 from .record import Record, Row, read_rows
@@ -227,11 +228,18 @@ class Run:
         if frames:
             labels = [_step_of(f) for f in frames]
             report.save_animation(self.folder / "animation.gif", frames, labels)
+        self._save_figures()
+
+    def _save_figures(self) -> None:
+        """The recipe's own; of networks that are no longer finite there is nothing to see."""
+        shown = self.trainer.shown()
+        networks = modules(shown).values()
+        arrays = [p.detach().cpu().numpy() for network in networks for p in network.parameters()]
+        if not all(np.isfinite(array).all() for array in arrays):
+            return
         for name, draw in self.recipe.view.figures.items():
             (self.folder / "figures").mkdir(exist_ok=True)
-            draw(
-                self.trainer.shown(), self.data, self.folder / "figures" / name, self.config.device
-            )
+            draw(shown, self.data, self.folder / "figures" / name, self.config.device)
 
     def reading(self) -> list[str]:
         """What the curves show, in plain language."""

@@ -247,5 +247,8 @@ def _watch(run: Run) -> int:
     print(f"  pictures  {folder}/samples/step-{step:06d}.png")
     print(f"  film      {folder}/animation.gif")
     print(f"  curves    {folder}/losses.png")
-    print(f"  more      minigan sample {folder} -n 100 --seed 1")
+    if run.recipe.view.figures:
+        print(f"  figures   {folder}/figures")
+    count = "" if run.recipe.view.from_images else " -n 100"
+    print(f"  more      minigan sample {folder}{count} --seed 1")
     return 0

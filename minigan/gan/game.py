@@ -124,15 +124,18 @@ def generator_loss(
 def optimizers(settings: Any, nets: Networks) -> Optimizers:
     """The critic's and the generator's, of one kind."""
 
-    def chosen(network: Module, lr: float) -> optim.Optimizer:
+    def chosen(network: Module, lr: float, beta1: float) -> optim.Optimizer:
         if settings.optimizer == "sgd":
             return optim.SGD(network.parameters(), lr)
         if settings.optimizer == "rmsprop":
             return optim.RMSprop(network.parameters(), lr)
-        return optim.Adam(network.parameters(), lr, (settings.beta1, settings.beta2))
+        return optim.Adam(network.parameters(), lr, (beta1, settings.beta2))
 
-    critic_lr = settings.critic_lr or settings.lr
-    return Optimizers(chosen(nets.critic, critic_lr), chosen(nets.generator, settings.lr))
+    own = settings.critic_beta1
+    return Optimizers(
+        chosen(nets.critic, settings.critic_lr or settings.lr, settings.beta1 if own < 0 else own),
+        chosen(nets.generator, settings.lr, settings.beta1),
+    )
 
 
 def critic_steps(settings: Any, step: int) -> int:

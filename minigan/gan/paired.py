@@ -30,7 +30,7 @@ TRIPLES = 8  # in the pictures of a run
 PARTLESS = (
     *("latent", "prior", "network", "widths", "critic_widths", "activation", "output", "label_at"),
     *("generator_norm", "norm_after", "critic_norm", "n_critic", "critic_burst"),
-    *("kernel", "one_batch"),
+    *("kernel", "one_batch", "gp", "dragan", "r1"),
 )
 
 

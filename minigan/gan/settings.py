@@ -34,6 +34,7 @@ class Settings:
     critic_lr: float = 0.0  # the critic's, where it differs (0: lr)
     optimizer: Optimizer = "adam"
     beta1: float = 0.5  # of Adam
+    critic_beta1: float = -1.0  # the critic's, where it differs (-1: beta1)
     beta2: float = 0.999
     decay: int = 0  # generator steps in which the rates fall on a line (0: they stay) ...
     decay_to: float = 0.0  # ... to this share; a count, so that --steps changes no step before
@@ -82,6 +83,8 @@ class Settings:
             value = getattr(self, name)
             if not (value >= 0 and isfinite(value)):
                 raise SettingError(f"setting {name} must not be negative and must be finite")
+        if not (self.critic_beta1 == -1 or 0 <= self.critic_beta1 < 1):
+            raise SettingError("setting critic_beta1 must lie in [0, 1), or be -1 for beta1")
         for name in ("beta1", "beta2", "ema", "decay_to"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"setting {name} must lie in [0, 1)")
@@ -151,6 +154,11 @@ class Settings:
             said.append(
                 "nothing bounds the critic's slope, so the WGAN loss has no lower bound and says "
                 "nothing; give gp=10, clip_weights=0.01 or critic_norm=spectral"
+            )
+        if self.critic_burst and self.n_critic != type(self).n_critic:
+            said.append(
+                f"the critic still takes {self.critic_burst} steps in each of the first 25 and at "
+                "every 500th; critic_burst=0 leaves n_critic alone"
             )
         if self.r1 and self.norm_of_critic == "batch":
             said.append(

@@ -21,6 +21,7 @@ from .._tensor import Tensor
 from ..array import Generator
 from ..autograd import no_grad
 from ..data import Background, Batches, DataError, ImageData, PointData, augmentation
+from ..nn import BatchNorm1d
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LinearLR
@@ -84,6 +85,12 @@ class Trainer:
         )
         for network in modules(self.networks).values():
             network.to(device)
+            flat = any(isinstance(layer, BatchNorm1d) for layer in network.modules())
+            if flat and batch_size == 1:
+                raise DataError(
+                    f"batch_size: {recipe.name} expects at least 2 images in a batch here, because "
+                    "BatchNorm compares them; got 1"
+                )
         self.optimizers = recipe.optimizers(settings, self.networks)
         decay, share = settings.decay, settings.decay_to
         self._schedules = [LinearLR(o, 1.0, share, decay) for o in self.optimizers if decay]
@@ -201,9 +208,10 @@ class Trainer:
             clip_grad_norm_(parameters, self.settings.clip_gradients)
 
     def _update_average(self) -> None:
+        """The average begins short and grows to its length, so that the start is soon forgotten."""
         if self.average is None:
             return
-        decay = self.settings.ema
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
         with no_grad():
             for mean, new in zip(
                 self.average.parameters(), self.networks.generator.parameters(), strict=True

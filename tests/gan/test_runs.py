@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minigan import cli, trained
 from minigan import run as runs
 from minigan.config import Config, read_config
 from minigan.gan import recipe
@@ -17,6 +18,13 @@ CASES = {
     "hinge": {**SMALL, "critic_norm": "spectral"},
     "sngan": {**SMALL, "optimizer": "sgd"},
     "dragan": SMALL,
+    "cgan": {**SMALL, "critic_widths": "8,8", "label_at": "hidden"},
+    "acgan": SMALL,
+    "infogan": {**SMALL, "ema": 0.9},
+    "ebgan": {"latent": 3, "code": 4},
+    "began": {"latent": 3, "code": 4, "decay": 6},
+    "vae": {"hidden": 8},
+    "autoencoder": {"code": 5},
 }
 AUGMENT = {"lsgan": "flip,crop=2", "dragan": "rotate=20,color=0.5"}  # of the images themselves
 
@@ -69,6 +77,16 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(name, tmp_path):
     again.close()
     assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
     assert read_config(tmp_path / "stopped").recipe == name
-    images = runs.sample(tmp_path / "whole", 5, seed=0)
+    images = trained.sample(tmp_path / "whole", 5, seed=0)
     assert images.shape == (5, 1, 8, 8)
     assert np.abs(images).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["vae", "autoencoder"])
+def test_a_system_that_explodes_says_so_in_a_line(name, tmp_path, capsys):
+    """Its figures, which would need finite networks, are not drawn."""
+    options = ["--steps", "5", "--batch-size", "4", "--image-size", "8", "--device", "cpu"]
+    words = ["train", name, "--out", str(tmp_path / "run"), *options, "--set", "lr=1e25"]
+    assert cli.main(words) == 2
+    assert "became" in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "run" / "figures").exists()

@@ -124,3 +124,11 @@ def test_any_loss_plays_on_any_network(name):
         assert ("d_real" in row) == (loss in ("bce", "saturating"))
         assert ("estimate" in row) == (loss == "wgan")
         assert np.isfinite(list(row.values())).all()
+
+
+def test_the_critic_may_have_its_own_rate_and_momentum():
+    """The conditional GAN of a tutorial: D with Adam(10⁻⁵, 0.1), G with Adam(8·10⁻⁵, 0.5)."""
+    one = trainer(**MLP, lr=8e-5, critic_lr=1e-5, critic_beta1=0.1)
+    groups = [o.param_groups[0] for o in one.optimizers]
+    assert [group["lr"] for group in groups] == [1e-5, 8e-5]
+    assert [group["betas"] for group in groups] == [(0.1, 0.999), (0.5, 0.999)]

@@ -146,13 +146,13 @@ def test_a_state_of_other_networks_is_refused():
         trainer().load_state_dict(state)
 
 
-def test_the_average_is_the_geometric_mean_of_the_past():
+def test_the_average_is_the_geometric_mean_of_the_past_and_soon_forgets_the_start():
     one = trainer(ema=0.75)
     expected = parameters(one.networks.generator)
-    for _ in range(3):
+    for decay in [(1 + n) / (10 + n) for n in range(26)] + [0.75, 0.75]:  # grows to 0.75
         one.train_step()
         now = parameters(one.networks.generator)
-        expected = {k: 0.75 * v + 0.25 * now[k] for k, v in expected.items()}
+        expected = {k: decay * v + (1 - decay) * now[k] for k, v in expected.items()}
     for name, value in parameters(one.average).items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-7)
     latents = minigan.randn(3, 100)
@@ -203,3 +203,9 @@ def test_colour_images_train_too():
     )
     one.train_step()
     assert one.generate(minigan.randn(1, 100)).shape == (1, 3, 32, 32)
+
+
+def test_a_batch_of_one_is_refused_where_batchnorm_has_nothing_to_compare():
+    chosen, data = recipe("infogan"), load("glyphs", count=10, image_size=8)
+    with pytest.raises(DataError, match="at least 2 images in a batch here"):
+        Trainer(chosen, chosen.configure({}), data, batch_size=1, seed=0)

@@ -40,6 +40,11 @@ class Settings(common.Settings):
                 f"label_at={self.label_at} tells the discriminator the class, which it is to name "
                 "itself here"
             )
+        if self.one_batch:
+            raise SettingError(
+                "one_batch has no part here: the classes of real and generated images are heard "
+                "apart"
+            )
 
 
 def networks(settings: Settings, shape: ImageShape, rng: Generator) -> Networks:

@@ -49,6 +49,8 @@ class Settings(energy.Settings):
                 raise SettingError(f"setting {name} must be positive and finite")
         if self.n_critic != 1 or self.critic_burst:
             raise SettingError("n_critic and critic_burst are of no use here: k holds the balance")
+        if self.clip_weights:
+            raise SettingError("clip_weights is of no use here: nothing needs a bounded slope")
 
 
 def moved(k: float, settings: Settings, on_real: float, on_fake: float) -> float:

@@ -44,8 +44,10 @@ class Settings(common.Settings):
     dropout: float = 0.5
 
     def __post_init__(self):
-        super().__post_init__()
         paired.refuse_what_has_no_part(self)
+        super().__post_init__()
+        if self.loss == "wgan" and not self.clip_weights:
+            raise SettingError("loss=wgan needs a bounded slope, here by clip_weights=0.01")
         if not (self.l1 >= 0 and isfinite(self.l1)):
             raise SettingError("setting l1 must not be negative and must be finite")
         if not 1 <= self.patch_layers <= 4:
