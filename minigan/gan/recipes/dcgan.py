@@ -5,7 +5,8 @@
         G descends  -E ln σ(D(G(z)))
     both with Adam(2·10⁻⁴, β₁ = 0.5)
 
-Another pair of DCGANs, 5×5 convolutions of stride 2, is network=5x5.
+A batch is 64 images where the paper has 128, which --batch-size 128 gives.  Another pair of DCGANs,
+5×5 convolutions of stride 2, is network=5x5.
 
 Source: Radford, Metz & Chintala 2015, arXiv 1511.06434.
 """
