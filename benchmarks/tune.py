@@ -1,13 +1,15 @@
-"""Which tiles the ladder should have on this GPU: remakes the table in ladder_tiles.py.
+"""Which tiles the ladder should have on this GPU: remakes its entries in ladder_tiles.py.
 
     python -m benchmarks.tune                     measures, shows what is fastest where
-    python -m benchmarks.tune --write             and puts the tiles that win somewhere in the table
+    python -m benchmarks.tune --write             and puts it in the tables, for this kind of GPU
 
 For each rung every tile of ``candidates`` computes every layer of the DCGAN and pix2pix families
 that no thin kernel takes.  A tile that does not compile is left out, a wrong result ends the
 program.  A tile gets into the table if it is the fastest anywhere; the largest come first, as the
-choice of a tile expects.  The kernels of new tiles want a run of the compile gate's tests, and
-``python tests/kernels/gate.py``, before they are kept.
+choice of a tile expects.  Winograd's form is set against the fastest float32 tile, layer by layer;
+it gets the layers from that saving on which makes the geometric mean of all best.  Entries of other
+compute capabilities stay as they are.  The kernels of new tiles want a run of the compile gate's
+tests, and ``python tests/kernels/gate.py``, before they are kept.
 
 Written without a GPU at hand: all but the measuring itself is tested.
 """
@@ -36,13 +38,17 @@ from benchmarks.conv_cuda import (
     terms,
 )
 from benchmarks.gpu import Clock, machine
-from minigan.conv import ladder, ladder_thin, ladder_tiles, plain
-from minigan.conv.ladder_tiles import TILES, Tile
+from minigan.array import array_module
+from minigan.conv import ladder, ladder_thin, ladder_tiles, ladder_winograd, plain
+from minigan.conv.ladder_tiles import RUNGS, TILES, Tile, choose_rung, tiles_of
+from minigan.conv.ladder_tiles import WINOGRAD as LEAST_SAVINGS
 from minigan.cuda import launcher
-from minigan.cuda.launch import shared_limit
+from minigan.cuda.launch import Launch, shared_limit
 from minigan.serialize import atomic_write
 
-Times = dict[tuple[str, str], dict[Tile, float]]  # (layer, routine): seconds of each tile
+WINOGRAD = "Winograd"  # what a layer can be computed by, beside a tile
+Form = Tile | str
+Times = dict[tuple[str, str], dict[Form, float]]  # (layer, routine): seconds of each form
 
 
 def candidates(rung: int, capability: int) -> list[Tile]:
@@ -71,8 +77,24 @@ def problems() -> Iterator[tuple[str, Layer, str]]:
                     yield f"{family} {name}", layer, routine
 
 
-def measure(layer: Layer, routine: str, tiles: list[Tile], capability: int, clock: Any) -> dict:
-    """{tile: seconds, with a warm cache} of the tiles that compile; each is verified first."""
+def _plan(
+    layer: Layer, routine: str, operands: list, form: Form, capability: int
+) -> tuple[list[Launch], Any]:
+    """The launches, and the array that they fill."""
+    g = layer[3]
+    if form == WINOGRAD:
+        shape = shapes_of(layer)[names_of(routine)[2]]
+        out = array_module(operands[0]).empty(shape, np.float32)
+        return getattr(ladder_winograd, routine)(g, *operands, out), out
+    how = {"rung": form.rung, "tile": form, "architecture": capability}
+    plan = getattr(ladder, routine)(g, *operands, **how)
+    return plan.launches, plan.output
+
+
+def measure(
+    layer: Layer, routine: str, forms: list[Form], capability: int, clock: Any
+) -> dict[Form, float]:
+    """{form: seconds, with a warm cache} of those that compile; each is verified first."""
     cupy, rng = clock.cupy, np.random.default_rng(0)
     g, shapes = layer[3], shapes_of(layer)
     first, second, _ = names_of(routine)
@@ -83,19 +105,19 @@ def measure(layer: Layer, routine: str, tiles: list[Tile], capability: int, cloc
     exact = getattr(plain, routine)(g, *wide)
     magnitude = getattr(plain, routine)(g, *map(abs, wide))
     times = {}
-    for tile in tiles:
-        how = {"rung": tile.rung, "tile": tile, "architecture": capability}
-        plan = getattr(ladder, routine)(g, *operands, **how)
-        plan.output.fill(cupy.nan)
+    for form in forms:
+        launches, out = _plan(layer, routine, operands, form, capability)
+        out.fill(cupy.nan)
         try:
-            launcher.run(plan.launches)
+            launcher.run(launches)
         except clock.cupy.cuda.compiler.CompileException:
             continue
-        precision = PRECISION.get(tile.rung, "fp32")
+        precision = "fp32" if form == WINOGRAD else PRECISION.get(form.rung, "fp32")
         allowed = bound(magnitude, terms(layer, routine), precision)
-        if not bool((abs(plan.output - exact) <= allowed).all()):
-            raise SystemExit(f"{tile}, {routine} of {layer}: the result is wrong")
-        times[tile] = clock(lambda plan=plan: launcher.run(plan.launches), warm=True)
+        allowed *= 16 if form == WINOGRAD else 1  # its transforms add and subtract first
+        if not bool((abs(out - exact) <= allowed).all()):
+            raise SystemExit(f"{form}, {routine} of {layer}: the result is wrong")
+        times[form] = clock(lambda launches=launches: launcher.run(launches), warm=True)
     return times
 
 
@@ -112,24 +134,68 @@ def winners(times: Times) -> list[Tile]:
     return sorted(found, key=lambda t: (-t.rows * t.columns, -t.depth, t.stages))
 
 
-def written(tiles: dict[int, list[Tile]]) -> str:
-    """The table as Python."""
+def least_saving(gains: list[tuple[float, float]]) -> float | None:
+    """From which saving on Winograd's form should be used; None: nowhere.
+
+    ``gains`` has, for each problem, the saving and how many times as fast the form is; problems of
+    the same saving go together.
+
+    >>> least_saving([(10.0, 0.5), (50.0, 1.25), (70.0, 0.9), (90.0, 2.0)])
+    50.0
+    >>> least_saving([(10.0, 0.5), (90.0, 0.9)]) is None
+    True
+    """
+    found, best = None, 0.0
+    for least in {saving for saving, _ in gains}:
+        total = sum(math.log(gain) for saving, gain in gains if saving >= least)
+        if total > best:
+            found, best = least, total
+    return found
+
+
+def winograd(times: Times, capability: int, clock: Any) -> float | None:
+    """``least_saving`` of the layers that Winograd's form fits, against the fastest tile."""
+    gains = []
+    for name, layer, routine in problems():
+        _, c, k, g = layer
+        tiles = times[name, routine]
+        if not tiles or not ladder_winograd.fits(g):
+            continue
+        seconds = measure(layer, routine, [WINOGRAD], capability, clock).get(WINOGRAD)
+        if seconds is not None:
+            gains.append((ladder_winograd.saving(g, c, k), min(tiles.values()) / seconds))
+            print(f"Winograd, {name}, {routine}: {gains[-1][1]:.2f} × as fast as the best tile")
+    return least_saving(gains)
+
+
+def written(tiles: dict[int, dict[int, tuple[Tile, ...]]]) -> str:
+    """The table of tiles as Python."""
     lines = ["TILES = {"]
-    for rung, row in tiles.items():
-        lines.append(f"    {rung}: (")
-        for tile in row:
-            sizes = f"{tile.rung}, {tile.rows}, {tile.columns}, {tile.depth}, {tile.stages}"
-            measured = f', "{tile.measured}"' if tile.measured else ""
-            lines.append(f"        Tile({sizes}{measured}),")
-        lines.append("    ),")
+    for capability, rungs in sorted(tiles.items()):
+        lines.append(f"    {capability}: {{")
+        for rung, row in sorted(rungs.items()):
+            lines.append(f"        {rung}: (")
+            for tile in row:
+                sizes = f"{tile.rung}, {tile.rows}, {tile.columns}, {tile.depth}, {tile.stages}"
+                measured = f', "{tile.measured}"' if tile.measured else ""
+                lines.append(f"            Tile({sizes}{measured}),")
+            lines.append("        ),")
+        lines.append("    },")
     return "\n".join([*lines, "}\n"])
 
 
-def replaced(text: str, table: str) -> str:
-    """The module's text with another table."""
-    found, count = re.subn(r"^TILES = \{\n.*?^\}\n", lambda _: table, text, flags=re.S | re.M)
+def written_savings(least: dict[int, float | None]) -> str:
+    """The table of Winograd's least savings as Python."""
+    rows = [f"    {capability}: {saving}," for capability, saving in sorted(least.items())]
+    return "\n".join(["WINOGRAD: dict[int, float | None] = {", *rows, "}\n"])
+
+
+def replaced(text: str, name: str, table: str) -> str:
+    """The module's text with another table ``name``."""
+    pattern = rf"^{name}\b[^\n]*= \{{\n.*?^\}}\n"
+    found, count = re.subn(pattern, lambda _: table, text, flags=re.S | re.M)
     if count != 1:
-        raise SystemExit("minigan/conv/ladder_tiles.py has no table TILES that could be replaced")
+        raise SystemExit(f"minigan/conv/ladder_tiles.py has no table {name} to be replaced")
     return found
 
 
@@ -140,21 +206,21 @@ def main(given: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--write", action="store_true", help="replace the table")
+    parser.add_argument("--write", action="store_true", help="replace this GPU's entries")
     parser.add_argument("--rounds", type=int, default=20)
     arguments = parser.parse_args(given)
     about = machine()
-    clock = Clock(about, arguments.rounds)
-    table = {rung: list(row) for rung, row in TILES.items()}
-    for rung in TILES:
-        tiles = candidates(rung, about.capability) if rung > 1 else []
+    clock, capability = Clock(about, arguments.rounds), about.capability
+    table, least = {1: tiles_of(capability, 1)}, None  # rung 1 has one tile
+    for rung in RUNGS[2:]:
+        tiles = candidates(rung, capability)
         if not tiles:
             continue
         times: Times = {
-            (name, routine): measure(layer, routine, tiles, about.capability, clock)
+            (name, routine): measure(layer, routine, tiles, capability, clock)
             for name, layer, routine in problems()
         }
-        table[rung] = [replace(tile, measured=about.name) for tile in winners(times)]
+        table[rung] = tuple(replace(tile, measured=about.name) for tile in winners(times))
         for (name, routine), row in times.items():
             best = min(row, key=row.get)
             size = f"{best.rows}×{best.columns}×{best.depth}, {best.stages} stages"
@@ -163,12 +229,17 @@ def main(given: list[str] | None = None) -> None:
         gains = [max(row.values()) / min(row.values()) for row in times.values()]
         mean = math.exp(np.mean(np.log(gains)))
         print(f"rung {rung}: the best is {mean:.2f} × as fast as the worst\n")
-    text = written(table)
-    print(text)
+        if rung == choose_rung(capability):
+            least = winograd(times, capability, clock)
+    print(f"\nWinograd's form from a saving of {least} on\n")
+    print(written({capability: table}))
     if arguments.write:
         path = Path(ladder_tiles.__file__)
+        text = path.read_text(encoding="utf-8")
+        text = replaced(text, "TILES", written(TILES | {capability: table}))
+        text = replaced(text, "WINOGRAD", written_savings(LEAST_SAVINGS | {capability: least}))
         with atomic_write(path) as file:
-            file.write(replaced(path.read_text(encoding="utf-8"), text).encode())
+            file.write(text.encode())
 
 
 if __name__ == "__main__":

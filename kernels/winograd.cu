@@ -20,7 +20,9 @@
 // When does it win?  64×64×32×32 to 128×16×16 by k4 s2: 4.3 GFLOP become 2.4; 14 million numbers in
 // between are written and read, 113 MB.  At 60 TFLOP/s and 3.3 TB/s: 31 µs saved, 34 µs paid.  Four
 // times the channels on both sides, at the same number of pixels: 16 times the arithmetic saved for
-// 4 times the memory, some 500 µs saved for 140 µs.  So it is for the wide layers.
+// 4 times the memory, some 500 µs saved for 140 µs.  So it is for the wide layers; the launching side
+// computes the ratio of the two for a layer (ladder_winograd.saving) and compares it with what was
+// measured (ladder_tiles.WINOGRAD).
 //
 // For r = 2 all coefficients are 0 and ±1; for r = 3 the filter's have halves.  Rounding errors are
 // some times the direct form's.

@@ -1,23 +1,28 @@
 """The convolution triple on CuPy arrays: the project's own kernels (``kernels/``) compute float32.
 
-What they are not made for (another dtype, an empty batch, tensors of 2³¹ numbers) goes the plain
-way, im2col and cuBLAS.  Arithmetic is exact float32 unless ``minigan.cuda.allow_tf32`` is set and
-the GPU has tensor cores for it (compute capability 8.0).
+What they are not made for (another dtype, an empty batch, tensors of 2³¹ numbers, more groups than
+a grid has blocks) goes the plain way, im2col and cuBLAS.  Arithmetic is float32 unless
+``minigan.cuda.allow_tf32`` or ``allow_bf16`` is set and the GPU has tensor cores for it (compute
+capability 8.0).  Winograd's form, whose rounding errors are some times larger, is taken where
+``ladder_tiles.WINOGRAD`` says that it is faster: so far nowhere.
 """
 
 from __future__ import annotations
+
+from types import ModuleType
 
 import numpy as np
 
 from .. import cuda
 from ..array import Array, array_module
 from ..cuda import launcher
-from ..cuda.launch import Launch
-from . import ladder, ladder_plan, ladder_thin, plain
+from ..cuda.launch import GridError, Launch
+from . import ladder, ladder_plan, ladder_thin, ladder_winograd, plain
 from .geometry import Geometry
-from .ladder_tiles import choose_rung
+from .ladder_tiles import choose_rung, choose_winograd
 
 OLDEST = 75  # the compute capability that the kernels are written for
+FIRST_ROUNDED = 4  # the first rung that rounds its operands, for the tensor cores
 
 
 def fprop(g: Geometry, x: Array, w: Array, b: Array | None = None) -> Array:
@@ -54,7 +59,10 @@ def _computed(
         return getattr(plain, routine)(g, *operands)
     contiguous = array_module(given[0]).ascontiguousarray
     operands = tuple(a if a is None else contiguous(a) for a in operands)
-    launches, out = _plan(routine, g, operands, shape, c, k, capability)
+    try:
+        launches, out = _plan(routine, g, operands, shape, c, k, capability)
+    except GridError:
+        return getattr(plain, routine)(g, *operands)
     launcher.run(launches)
     return out
 
@@ -62,11 +70,24 @@ def _computed(
 def _plan(
     routine: str, g: Geometry, operands: tuple, shape: tuple, c: int, k: int, capability: int
 ) -> tuple[list[Launch], Array]:
-    """The launches, and the array that they fill: thin kernels where they fit, else the ladder."""
+    """The launches, and the array that they fill: the ladder where nothing special is faster."""
+    rung = choose_rung(capability, cuda.allow_tf32, cuda.allow_bf16)
+    special = _special(routine, g, c, k, rung, capability)
+    if special is None:
+        plan = getattr(ladder, routine)(g, *operands, rung=rung, architecture=capability)
+        return plan.launches, plan.output
+    first, second, *bias = operands
+    out = array_module(first).empty(shape, np.float32)
+    return getattr(special, routine)(g, first, second, out, *bias), out
+
+
+def _special(
+    routine: str, g: Geometry, c: int, k: int, rung: int, capability: int
+) -> ModuleType | None:
+    """The plans for few channels, or Winograd's where float32 is asked for and it is faster."""
     if ladder_thin.fits(routine, g, c, k):
-        first, second, *bias = operands
-        out = array_module(first).empty(shape, np.float32)
-        return getattr(ladder_thin, routine)(g, first, second, out, *bias), out
-    rung = choose_rung(capability, cuda.allow_tf32)
-    plan = getattr(ladder, routine)(g, *operands, rung=rung, architecture=capability)
-    return plan.launches, plan.output
+        return ladder_thin
+    if rung >= FIRST_ROUNDED or not ladder_winograd.fits(g):
+        return None
+    faster = choose_winograd(capability, ladder_winograd.saving(g, c, k))
+    return ladder_winograd if faster else None

@@ -226,15 +226,16 @@ def wgrad(
 
 def configurations() -> Iterator[tuple[str, tuple[tuple[str, int], ...], int]]:
     """(file, macros, least architecture) of everything that the plans above can compile."""
+    rows = (row for table in TILES.values() for row in table.values())
+    tiles = {tile.macros: tile for row in rows for tile in row}
     yield "naive.cu", (), 75
     yield "channel_sums.cu", (), 75
     for file in ("fprop.cu", "dgrad.cu", "wgrad.cu"):
         masks = ((),) if file == "fprop.cu" else ((), (("MASK", 1),))
-        for tiles in TILES.values():
-            for tile in tiles:
-                for wide in ((), (("WIDE", 1),)) if tile.rung == 2 else ((),):
-                    for mask in masks:
-                        yield file, tile.macros + wide + mask, tile.architecture
+        for tile in tiles.values():
+            for wide in ((), (("WIDE", 1),)) if tile.rung == 2 else ((),):
+                for mask in masks:
+                    yield file, tile.macros + wide + mask, tile.architecture
 
 
 __all__ = ["LIMIT", "Mask", "Plan", "configurations", "dgrad", "fprop", "wgrad"]

@@ -1,4 +1,4 @@
-"""Which rung of the ladder computes a convolution, and with which tiles (kernels/rungs.cuh).
+"""Which kernels compute a convolution, and with which tiles: a table for each kind of GPU.
 
 rung 0   one thread an output                          any architecture
      1   a tile in shared memory                       any
@@ -6,6 +6,9 @@ rung 0   one thread an output                          any architecture
      3   copies run ahead (cp.async)                   8.0
      4   tensor cores, TF32                            8.0, opt-in
      5   tensor cores, BF16                            8.0, opt-in
+
+What each rung is about stands in kernels/rungs.cuh.  ``python -m benchmarks.tune --write`` puts
+what it measures into the tables below, for the GPU that it runs on and for no other.
 """
 
 from __future__ import annotations
@@ -68,13 +71,43 @@ class Tile:
 
 
 TILES = {
-    1: (Tile(1, 16, 16, 16),),
-    2: (Tile(2, 128, 64, 8), Tile(2, 64, 64, 8)),
-    3: (Tile(3, 128, 64, 8, 4), Tile(3, 64, 64, 8, 4)),
-    4: (Tile(4, 128, 128, 16, 2), Tile(4, 64, 64, 16, 3)),
-    5: (Tile(5, 128, 128, 16, 2), Tile(5, 64, 64, 16, 3)),
+    75: {
+        1: (Tile(1, 16, 16, 16),),
+        2: (Tile(2, 128, 64, 8), Tile(2, 64, 64, 8)),
+    },
+    80: {
+        1: (Tile(1, 16, 16, 16),),
+        2: (Tile(2, 128, 64, 8), Tile(2, 64, 64, 8)),
+        3: (Tile(3, 128, 64, 8, 4), Tile(3, 64, 64, 8, 4)),
+        4: (Tile(4, 128, 128, 16, 2), Tile(4, 64, 64, 16, 3)),
+        5: (Tile(5, 128, 128, 16, 2), Tile(5, 64, 64, 16, 3)),
+    },
+    90: {
+        1: (Tile(1, 16, 16, 16),),
+        2: (Tile(2, 128, 64, 8), Tile(2, 64, 64, 8)),
+        3: (Tile(3, 128, 64, 8, 4), Tile(3, 64, 64, 8, 4)),
+        4: (Tile(4, 128, 128, 16, 2), Tile(4, 64, 64, 16, 3)),
+        5: (Tile(5, 128, 128, 16, 2), Tile(5, 64, 64, 16, 3)),
+    },
+    100: {
+        1: (Tile(1, 16, 16, 16),),
+        2: (Tile(2, 128, 64, 8), Tile(2, 64, 64, 8)),
+        3: (Tile(3, 128, 64, 8, 4), Tile(3, 64, 64, 8, 4)),
+        4: (Tile(4, 128, 128, 16, 2), Tile(4, 64, 64, 16, 3)),
+        5: (Tile(5, 128, 128, 16, 2), Tile(5, 64, 64, 16, 3)),
+    },
 }
-"""The tiles of each rung, the largest first; the same for every architecture until measured."""
+"""The tiles of each compute capability and rung, the largest first; a GPU that is not in it uses
+the nearest capability below its own.  A tile says where it was measured: so far none was."""
+
+WINOGRAD: dict[int, float | None] = {
+    75: None,
+    80: None,
+    90: None,
+    100: None,
+}
+"""From which saving on (``ladder_winograd.saving``) Winograd's form takes a float32 convolution,
+by compute capability; None: never, until it is measured."""
 
 MULTIPROCESSORS = {75: 68, 80: 108, 90: 132, 100: 148}
 """Multiprocessors of a large GPU of each compute capability (data sheets)."""
@@ -84,15 +117,37 @@ def _nearest(table: dict, architecture: int):
     return table[max(known for known in table if known <= max(architecture, min(table)))]
 
 
-def choose_rung(architecture: int, allow_tf32: bool = False) -> int:
-    """The highest rung that an architecture has: 2, or from 8.0 on 3, or 4 with TF32 allowed.
+def tiles_of(architecture: int, rung: int) -> tuple[Tile, ...]:
+    """The tiles of a rung, the largest first, on GPUs of a compute capability.
+
+    >>> tiles_of(89, 3) == TILES[80][3], tiles_of(120, 3) == TILES[100][3]
+    (True, True)
+    """
+    table = {known: row[rung] for known, row in TILES.items() if rung in row}
+    if not table:
+        raise ValueError(f"tiles_of: no compute capability has tiles of rung {rung!r}")
+    return _nearest(table, architecture)
+
+
+def choose_rung(architecture: int, allow_tf32: bool = False, allow_bf16: bool = False) -> int:
+    """The highest rung that an architecture has and that is allowed.
+
+    2; from 8.0 on 3, or 4 with TF32 allowed, or 5 with BF16 allowed.
 
     >>> choose_rung(75), choose_rung(90), choose_rung(90, allow_tf32=True)
     (2, 3, 4)
+    >>> choose_rung(75, allow_bf16=True), choose_rung(90, allow_tf32=True, allow_bf16=True)
+    (2, 5)
     """
     if architecture < 80:
         return 2
-    return 4 if allow_tf32 else 3
+    return 5 if allow_bf16 else 4 if allow_tf32 else 3
+
+
+def choose_winograd(architecture: int, saving: float) -> bool:
+    """Whether Winograd's form is known to be faster where it saves so much."""
+    least = _nearest(WINOGRAD, architecture)
+    return least is not None and saving >= least
 
 
 def choose_tile(rung: int, rows: int, columns: int, architecture: int = 75) -> Tile:
@@ -103,13 +158,12 @@ def choose_tile(rung: int, rows: int, columns: int, architecture: int = 75) -> T
     >>> [choose_tile(2, *size).rows for size in ((512, 65536), (48, 65536), (512, 64))]
     [128, 64, 64]
     """
-    if rung not in TILES:
-        raise ValueError(f"choose_tile: rung must be one of {sorted(TILES)}, got {rung!r}")
-    for tile in TILES[rung]:
+    tiles = tiles_of(architecture, rung)
+    for tile in tiles:
         fits = tile.rows <= max(64, -(-rows // 64) * 64)
         if fits and tile.blocks(rows, columns) >= _nearest(MULTIPROCESSORS, architecture):
             return tile
-    return TILES[rung][-1]
+    return tiles[-1]
 
 
 def choose_splits(tile: Tile, blocks: int, depth: int, architecture: int = 75) -> int:
@@ -117,7 +171,8 @@ def choose_splits(tile: Tile, blocks: int, depth: int, architecture: int = 75) -
 
     A range has at least 16 tiles' depth, so that adding the splits up costs little beside.
 
-    >>> choose_splits(TILES[2][0], 8, 65536, 80), choose_splits(TILES[2][0], 8, 100, 80)
+    >>> tile = Tile(2, 128, 64, 8)
+    >>> choose_splits(tile, 8, 65536, 80), choose_splits(tile, 8, 100, 80)
     (27, 1)
     """
     wanted = 2 * _nearest(MULTIPROCESSORS, architecture) // blocks

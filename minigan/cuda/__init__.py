@@ -1,9 +1,12 @@
 """Whether a GPU can be used, how exactly it computes, and what else scripts ask of ``torch.cuda``.
 
-``allow_tf32`` lets convolutions of float32 arrays use the tensor cores: operands are rounded to
-TF32 (10 bits after the point instead of 23), sums stay float32.  It is False unless a program sets
+Convolutions of float32 arrays compute in float32 unless a program allows them the tensor cores:
 
-    minigan.cuda.allow_tf32 = True
+    minigan.cuda.allow_tf32 = True    inputs are rounded to TF32: 10 bits after the point, not 23
+    minigan.cuda.allow_bf16 = True    inputs are rounded to BF16: 7 bits after the point
+
+Products are exact and sums are float32 in both; arrays stay float32.  Where both are allowed, BF16
+is used.  The GPU needs compute capability 8.0; others go on in float32.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from .. import array as arrays
 
 allow_tf32 = False
+allow_bf16 = False
 
 
 def is_available() -> bool:

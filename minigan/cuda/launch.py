@@ -23,6 +23,10 @@ class LaunchError(ValueError):
     """A launch that no GPU can run as it stands; the message says what is wrong with it."""
 
 
+class GridError(LaunchError):
+    """A launch of more blocks than a grid can have: the problem is too large for the plan."""
+
+
 @dataclass(frozen=True, eq=False)
 class Launch:
     """``name<<<grid, block, shared>>>(*arguments)`` of a kernel in ``kernels/file``.
@@ -68,8 +72,10 @@ class Launch:
         ):
             if len(sizes) != 3 or not all(isinstance(n, (int, np.integer)) for n in sizes):
                 raise TypeError(f"{self.name}: {what} expects three integers, got {sizes!r}")
-            if min(sizes) < 1 or (what == "grid" and any(map(int.__gt__, map(int, sizes), limits))):
+            if min(sizes) < 1:
                 raise LaunchError(f"{self.name}: {what} {sizes} is outside 1 … {limits}")
+            if what == "grid" and any(map(int.__gt__, map(int, sizes), limits)):
+                raise GridError(f"{self.name}: {what} {sizes} is outside 1 … {limits}")
         if self.threads > 1024 or self.block[2] > BLOCK_LIMIT[2]:
             raise LaunchError(f"{self.name}: a block has at most 1024 threads, got {self.block}")
         limit = shared_limit(self.architecture)

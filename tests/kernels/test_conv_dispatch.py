@@ -3,19 +3,25 @@
 The launcher is the emulator here, and arrays are NumPy's that say they lie on a GPU.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from emulator import driver
 from hypothesis import given, settings
+from kernels.fake_cupy import FakeCupy
 from kernels.runner import run
 from numpy.testing import assert_array_equal
 from strategies import convolutions
 
 from kernels import direct
+from minigan import array as arrays
 from minigan import cuda as device
-from minigan.conv import Geometry, ladder_plan, plain
+from minigan.conv import Geometry, ladder_plan, ladder_tiles, ladder_winograd, plain
 from minigan.conv import cuda as conv
+from minigan.cuda import launch as launch_module
 from minigan.cuda import launcher
+from minigan.cuda.launch import LaunchError, is_array
 
 reason = driver.unavailable()
 pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))
@@ -85,20 +91,29 @@ def test_operands_of_any_layout_are_made_contiguous(launched):
 
 
 @pytest.mark.parametrize(
-    ("capability", "tf32", "rung"), [(75, False, 2), (75, True, 2), (80, False, 3), (90, True, 4)]
+    ("capability", "tf32", "bf16", "rung"),
+    [
+        (75, False, False, 2),
+        (75, True, True, 2),
+        (80, False, False, 3),
+        (90, True, False, 4),
+        (80, False, True, 5),
+        (90, True, True, 5),
+    ],
 )
 def test_tensor_cores_are_used_when_a_program_allows_it(
-    launched, monkeypatch, capability, tf32, rung
+    launched, monkeypatch, capability, tf32, bf16, rung
 ):
     monkeypatch.setattr(launcher, "capability", lambda array: capability)
     monkeypatch.setattr(device, "allow_tf32", tf32)
+    monkeypatch.setattr(device, "allow_bf16", bf16)
     x, w, y = direct.operands(LAYER, 2, 5, 9, whole=True)
     triple(LAYER, x, w, y)
     assert {macro(launch, "RUNG") for launch in launched} - {None} == {rung}
     assert all(launch.architecture <= capability for launch in launched)
 
 
-def test_float32_keeps_its_digits_unless_tf32_is_allowed(launched, monkeypatch):
+def test_float32_keeps_its_digits_unless_fewer_are_allowed(launched, monkeypatch):
     x, w, y = direct.operands(LAYER, 2, 5, 9)
     exact, size = direct.triple(LAYER, x, w, y)[0], direct.magnitudes(LAYER, x, w, y)[0]
     off = abs(conv.fprop(LAYER, x, w) - exact) / size
@@ -106,6 +121,88 @@ def test_float32_keeps_its_digits_unless_tf32_is_allowed(launched, monkeypatch):
     monkeypatch.setattr(device, "allow_tf32", True)
     off = abs(conv.fprop(LAYER, x, w) - exact) / size
     assert 2.0**-16 < off.max() <= 2.0**-10 * 1.01
+    monkeypatch.setattr(device, "allow_bf16", True)
+    off = abs(conv.fprop(LAYER, x, w) - exact) / size
+    assert 2.0**-13 < off.max() <= 2.0**-7 * 1.01
+
+
+def test_the_launcher_compiles_and_runs_what_was_allowed(monkeypatch):
+    """BF16, by way of a CuPy that stands in: every factor is rounded, whole numbers are exact."""
+    cupy, real, made = FakeCupy("90"), launcher.run, []
+
+    def on_gpu(launches):
+        made.extend(launches)
+        real(
+            replace(a, arguments=tuple(cupy.array(v) if is_array(v) else v for v in a.arguments))
+            for a in launches
+        )
+
+    monkeypatch.setattr(arrays, "cupy", lambda: cupy)
+    monkeypatch.setattr(launcher, "capability", lambda array: 90)
+    monkeypatch.setattr(launcher, "run", on_gpu)
+    monkeypatch.setattr(device, "allow_bf16", True)
+    kept = (launcher._kernel, launcher._module, launcher._headers, launcher._source)
+    for cache in kept:
+        cache.cache_clear()
+    x, w, y = direct.operands(LAYER, 2, 5, 9, whole=True)
+    for found, expected in zip(triple(LAYER, x, w, y), direct.triple(LAYER, x, w, y), strict=True):
+        assert_array_equal(found, expected)
+    for cache in kept:
+        cache.cache_clear()
+    assert {"-DRUNG=5" in compiled["options"] for compiled in cupy.compiled} == {True}
+    assert [kernel["name"] for kernel in cupy.launched] == [launch.name for launch in made]
+
+
+# -- Winograd's form
+
+
+@pytest.mark.parametrize("filters", [4, 3])
+def test_winograd_is_used_where_the_table_says_that_it_is_faster(launched, monkeypatch, filters):
+    g = Geometry(9, 7, filters, filters, (filters - 2,) * 2, (1, 2, 1, 1))
+    x, w, y = direct.operands(g, 2, 5, 9, whole=True)
+    expected, saving = direct.triple(g, x, w, y), ladder_winograd.saving(g, 5, 9)
+    for least, used in ((None, False), (saving * 1.01, False), (saving, True)):
+        launched.clear()
+        monkeypatch.setitem(ladder_tiles.WINOGRAD, 80, least)
+        for found, exact in zip(triple(g, x, w, y), expected, strict=True):
+            assert_array_equal(found, exact)
+        assert any(launch.file == "winograd.cu" for launch in launched) is used
+        assert any(macro(launch, "RUNG") for launch in launched) is not used
+
+
+def test_winograd_takes_no_other_filters_few_channels_or_rounded_factors(launched, monkeypatch):
+    monkeypatch.setitem(ladder_tiles.WINOGRAD, 80, 0.0)
+    for g, c, k in (
+        (Geometry(9, 7, 4, 4), 5, 9),
+        (Geometry(9, 7, 3, 3, dilation=(2, 2)), 5, 9),
+        (Geometry(9, 7, 4, 4, (2, 2), groups=5), 25, 30),
+        (Geometry(9, 7, 3, 3), 3, 3),
+    ):
+        triple(g, *direct.operands(g, 2, c, k, whole=True))
+    x, w, y = direct.operands(LAYER, 2, 5, 9, whole=True)
+    for name in ("allow_tf32", "allow_bf16"):
+        with monkeypatch.context() as patch:
+            patch.setattr(device, name, True)
+            triple(LAYER, x, w, y)
+    assert launched and not any(launch.file == "winograd.cu" for launch in launched)
+
+
+@pytest.mark.parametrize("filters", [4, 3])
+def test_the_saving_is_that_of_the_launches(launched, monkeypatch, filters):
+    """Multiply-adds of the products and numbers between them, counted in the launches themselves.
+
+    Sides of 8 pixels: tiles fill the output, and no pixel is padding only.
+    """
+    stride = filters - 2
+    g = Geometry(8, 8, filters, filters, (stride,) * 2, (1,) * 4)
+    x, w, _ = direct.operands(g, 2, 5, 6, whole=True)
+    monkeypatch.setitem(ladder_tiles.WINOGRAD, 80, 0.0)
+    conv.fprop(g, x, w)
+    (products,) = [launch for launch in launched if launch.name == "batched_gemm"]
+    _, v, m, sizes, batch = products.arguments
+    done = int(batch) * int(sizes["rows"]) * int(sizes["columns"]) * int(sizes["depth"])
+    plainly = 2 * g.P * g.Q * 6 * 5 * filters**2
+    assert ladder_winograd.saving(g, 5, 6) == pytest.approx((plainly - done) / (v.size + m.size))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.complex64, np.int64])
@@ -137,3 +234,33 @@ def test_more_numbers_than_kernels_count_go_the_plain_way(launched, monkeypatch)
     x, w, y = direct.operands(LAYER, 2, 5, 9, whole=True)
     triple(LAYER, x, w, y)
     assert not launched
+
+
+def test_more_groups_than_a_grid_has_blocks_go_the_plain_way(launched):
+    g, groups = Geometry(1, 1, 1, 1, groups=65536), 65536
+    x = np.arange(groups, dtype=np.float32).reshape(1, groups, 1, 1) % 7
+    w = np.arange(groups, dtype=np.float32).reshape(groups, 1, 1, 1) % 5
+    assert_array_equal(conv.fprop(g, x, w), (x[0] * w[:, 0])[None])
+    assert_array_equal(conv.dgrad(g, x, w), (x[0] * w[:, 0])[None])
+    assert not launched
+
+
+@pytest.mark.parametrize(
+    ("c", "k", "winograd", "launches"),
+    [(5, 9, None, ["fprop"]), (3, 9, None, ["few_inputs"]), (5, 9, 0.0, [])],
+)
+def test_no_plan_is_launched_in_part(launched, monkeypatch, c, k, winograd, launches):
+    """On grids of one block: fprop's single launch has room there, no other routine's have."""
+    monkeypatch.setattr(launch_module, "GRID_LIMIT", (1, 1, 1))
+    monkeypatch.setitem(ladder_tiles.WINOGRAD, 80, winograd)
+    x, w, y = direct.operands(LAYER, 2, c, k, whole=True)
+    for found, exact in zip(triple(LAYER, x, w, y), direct.triple(LAYER, x, w, y), strict=True):
+        assert_array_equal(found, exact)
+    assert [launch.name for launch in launched] == launches
+
+
+def test_other_mistakes_in_a_plan_are_not_hidden(launched, monkeypatch):
+    monkeypatch.setitem(launch_module.SHARED_LIMIT, 80, 100)
+    x, w, _ = direct.operands(LAYER, 2, 5, 9, whole=True)
+    with pytest.raises(LaunchError, match="at most 100 bytes of shared memory"):
+        conv.fprop(LAYER, x, w)

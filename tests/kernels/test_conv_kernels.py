@@ -11,10 +11,21 @@ from numpy.testing import assert_array_equal
 from oracles import convolution_triple
 from strategies import convolutions
 
-from minigan.conv import ladder
+from minigan.conv import ladder, ladder_tiles
 from minigan.conv.geometry import Geometry
 from minigan.conv.ladder_records import divisor, pixel_classes
-from minigan.conv.ladder_tiles import RUNGS, TILES, choose_rung, choose_splits, choose_tile
+from minigan.conv.ladder_tiles import (
+    RUNGS,
+    TILES,
+    WINOGRAD,
+    Tile,
+    choose_rung,
+    choose_splits,
+    choose_tile,
+    choose_winograd,
+    tiles_of,
+)
+from minigan.cuda.launch import shared_limit
 
 ROUTINES = ("fprop", "dgrad", "wgrad")
 FACTOR = {4: 2.0**-11, 5: 2.0**-8}  # what a factor's rounding may change, relatively
@@ -43,6 +54,9 @@ CASES = {
 LAYER = CASES["k4 s2 p1, more than a tile"]
 EVERY = pytest.mark.parametrize("routine", ROUTINES)
 BACKEND = pytest.mark.parametrize("backend", BACKENDS)
+EVERY_TILE = {
+    t.macros: t for row in TILES.values() for tiles in row.values() for t in tiles
+}.values()
 
 
 def given_to(routine, x, w, y):
@@ -89,7 +103,7 @@ def test_whole_numbers_are_exact(backend, routine, rung, name):
 
 @BACKEND
 @EVERY
-@pytest.mark.parametrize("tile", [t for tiles in TILES.values() for t in tiles], ids=str)
+@pytest.mark.parametrize("tile", EVERY_TILE, ids=str)
 def test_every_tile_is_exact(backend, routine, tile):
     """On a problem that overhangs it on both sides and takes several steps of the depth."""
     g, n, c, k = Geometry(10, 9, 3, 3, (1, 1), (1, 1, 1, 1)), 2, 17, 67
@@ -311,6 +325,18 @@ def test_the_gate_compiles_all_that_plans_launch():
                 assert launch.architecture == known[launch.file, launch.defines]
 
 
+def test_the_gate_compiles_the_tiles_of_every_architecture_once(monkeypatch):
+    before = set(ladder.configurations())
+    new, known = Tile(3, 64, 128, 8, 3, "somewhere"), tiles_of(80, 3)[0]
+    again = Tile(known.rung, known.rows, known.columns, known.depth, known.stages, "somewhere")
+    monkeypatch.setitem(TILES, 90, TILES[90] | {3: (new, again)})
+    after = list(ladder.configurations())
+    assert len(after) == len(set(after))
+    assert before <= set(after)
+    added = {(file, macros[:5], least) for file, macros, least in set(after) - before}
+    assert added == {(f"{name}.cu", new.macros, 80) for name in ROUTINES}
+
+
 def test_four_classes_of_two_by_two_taps_take_one_launch():
     g = Geometry(16, 16, 4, 4, (2, 2), (1, 1, 1, 1))
     _, w, y = operands(g, 2, 3, 5)
@@ -320,17 +346,51 @@ def test_four_classes_of_two_by_two_taps_take_one_launch():
     assert [(int(v["R"]), int(v["S"])) for v in classes["conv"]] == [(2, 2)] * 4
 
 
-def test_rungs_and_tiles_for_an_architecture():
-    assert [choose_rung(a) for a in (75, 80, 90, 100)] == [2, 3, 3, 3]
-    assert [choose_rung(a, allow_tf32=True) for a in (75, 80, 90, 100)] == [2, 4, 4, 4]
-    for rung, tiles in TILES.items():
+def test_rungs_for_an_architecture():
+    def chosen(**allowed):
+        return [choose_rung(a, **allowed) for a in (75, 80, 90, 100)]
+
+    assert chosen() == [2, 3, 3, 3]
+    assert chosen(allow_tf32=True) == [2, 4, 4, 4]
+    assert chosen(allow_bf16=True) == chosen(allow_tf32=True, allow_bf16=True) == [2, 5, 5, 5]
+
+
+@pytest.mark.parametrize("architecture", TILES)
+def test_tiles_for_an_architecture(architecture):
+    assert list(TILES[architecture]) == ([1, 2] if architecture < 80 else [1, 2, 3, 4, 5])
+    for rung, tiles in TILES[architecture].items():
+        assert tiles == tiles_of(architecture, rung)
         for tile in tiles:
-            assert tile.rung == rung and tile.threads <= 1024 and tile.shared <= 48 * 1024
-            assert tile.measured is None  # no entry has been measured yet
-        assert choose_tile(rung, 10**4, 10**6) == tiles[0]
-        assert choose_tile(rung, 1, 1) == tiles[-1]
-    assert choose_splits(TILES[2][0], 1, 10**6, 90) == 264
-    assert choose_splits(TILES[2][0], 10**3, 10**6, 90) == 1
+            assert tile.rung == rung and tile.threads <= 1024
+            assert tile.architecture <= architecture
+            assert tile.shared <= shared_limit(architecture)
+        sizes = [tile.rows * tile.columns for tile in tiles]
+        assert sizes == sorted(sizes, reverse=True)
+        assert choose_tile(rung, 10**4, 10**6, architecture) == tiles[0]
+        assert choose_tile(rung, 1, 1, architecture) == tiles[-1]
+
+
+def test_a_gpu_without_an_entry_has_the_nearest_below_its_own(monkeypatch):
+    one, other = Tile(3, 64, 64, 8, 2), Tile(3, 128, 128, 8, 2)
+    monkeypatch.setattr(ladder_tiles, "TILES", {75: {2: ()}, 80: {3: (one,)}, 90: {3: (other,)}})
+    asked = (75, 80, 86, 89, 90, 100)
+    assert [tiles_of(a, 3)[0] for a in asked] == [one, one, one, one, other, other]
+    with pytest.raises(ValueError, match="no compute capability has tiles of rung 5"):
+        tiles_of(90, 5)
+
+
+def test_winograd_is_chosen_by_measurement_only(monkeypatch):
+    assert set(WINOGRAD) == set(TILES)
+    for least in (None, 50.0):
+        monkeypatch.setattr(ladder_tiles, "WINOGRAD", {75: None, 80: least, 90: None})
+        chosen = [choose_winograd(80, 49.9), choose_winograd(80, 50.0), choose_winograd(86, 51.0)]
+        assert chosen == [False, least is not None, least is not None]
+        assert not choose_winograd(75, 1e9) and not choose_winograd(90, 1e9)
+
+
+def test_splits_bring_two_blocks_for_each_multiprocessor():
+    assert choose_splits(tiles_of(90, 2)[0], 1, 10**6, 90) == 264
+    assert choose_splits(tiles_of(90, 2)[0], 10**3, 10**6, 90) == 1
 
 
 @pytest.mark.parametrize(
@@ -340,7 +400,7 @@ def test_rungs_and_tiles_for_an_architecture():
         ("fprop: rung must be 0 … 5, got 6", lambda g, x, w, y: ladder.fprop(g, x, w, rung=6)),
         (
             "wgrad: rung 2 was asked for with a tile of rung 3",
-            lambda g, x, w, y: ladder.wgrad(g, x, y, tile=TILES[3][0]),
+            lambda g, x, w, y: ladder.wgrad(g, x, y, tile=tiles_of(80, 3)[0]),
         ),
         (
             "fprop: b must have the shape (3,), got (2,)",

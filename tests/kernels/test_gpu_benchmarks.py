@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +13,8 @@ from kernels.runner import run
 
 from benchmarks import conv_cuda, conv_report, gpu, tune
 from minigan import cuda
-from minigan.conv import Geometry, ladder_tiles
-from minigan.conv.ladder_tiles import TILES, Tile
+from minigan.conv import Geometry, ladder_tiles, ladder_winograd
+from minigan.conv.ladder_tiles import TILES, Tile, tiles_of
 from minigan.cuda import launcher
 
 reason = driver.unavailable()
@@ -162,56 +163,93 @@ def test_tiles_are_verified_timed_and_left_out_if_they_do_not_compile(clock, mon
     compiler = SimpleNamespace(CompileException=Refused)
     clock.cupy = SimpleNamespace(**vars(np), cuda=SimpleNamespace(compiler=compiler))
     monkeypatch.setattr(launcher, "run", choosy)
-    times = tune.measure(LAYER, routine, list(TILES[2]), 75, clock)
-    assert times == {TILES[2][1]: 1e-3}
+    large, small = tiles_of(75, 2)
+    times = tune.measure(LAYER, routine, [large, small], 75, clock)
+    assert times == {small: 1e-3}
+
+
+@emulated
+@pytest.mark.parametrize("routine", conv_cuda.ROUTINES)
+def test_winograd_is_verified_and_timed_like_a_tile(clock, monkeypatch, routine):
+    forms = [tiles_of(75, 2)[1], tune.WINOGRAD]
+    assert tune.measure(LAYER, routine, forms, 75, clock) == {forms[0]: 1e-3, forms[1]: 2e-3}
+    monkeypatch.setattr(launcher, "run", lambda launches: None)
+    with pytest.raises(SystemExit, match=f"Winograd, {routine} of .* the result is wrong"):
+        tune.measure(LAYER, routine, forms[1:], 75, clock)
 
 
 def test_a_wrong_tile_ends_the_tuning(clock, monkeypatch):
     monkeypatch.setattr(launcher, "run", lambda launches: None)  # leaves the NaN that it found
     with pytest.raises(SystemExit, match=r"Tile\(rung=2.*fprop of .* the result is wrong"):
-        tune.measure(LAYER, "fprop", list(TILES[2]), 75, clock)
+        tune.measure(LAYER, "fprop", list(tiles_of(75, 2)), 75, clock)
 
 
 def test_candidates_have_room_on_the_gpu_and_contain_the_tables_sizes():
     for rung in (2, 3, 4, 5):
         found = tune.candidates(rung, 80)
-        assert set(TILES[rung]) <= set(found)
+        assert {replace(tile, measured=None) for tile in tiles_of(80, rung)} <= set(found)
         assert all(tile.shared <= 163 * 1024 for tile in found)
     assert tune.candidates(4, 75) == []
     assert all(len({tile.rung for tile in tune.candidates(r, 80)}) == 1 for r in (2, 3))
 
 
-def test_a_tuning_run_writes_the_winners_into_the_table(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("capability", [75, 90, 86])
+@pytest.mark.parametrize(("winograd", "wins"), [(0.5, True), (3.0, False)])
+def test_a_tuning_run_replaces_the_entries_of_its_gpu_and_no_other(
+    monkeypatch, tmp_path, capsys, capability, winograd, wins
+):
     source = tmp_path / "ladder_tiles.py"
     before = Path(ladder_tiles.__file__).read_text(encoding="utf-8")
     source.write_text(before, encoding="utf-8")
-    monkeypatch.setattr(tune, "machine", lambda: H100)
+    gpu_in_use = replace(H100, capability=capability)
+    monkeypatch.setattr(tune, "machine", lambda: gpu_in_use)
     monkeypatch.setattr(tune, "Clock", lambda *_: Turns())
     monkeypatch.setattr(tune, "problems", lambda: [("small", LAYER, "fprop")])
     monkeypatch.setattr(ladder_tiles, "__file__", str(source))
-    by_size = {}
+    asked = []
 
-    def measure(layer, routine, tiles, capability, clock):
-        by_size[tiles[0].rung] = len(tiles)
-        return {tile: 1.0 + ((tile.rows, tile.stages) != (64, 2)) for tile in tiles}
+    def measure(layer, routine, forms, capability, clock):
+        if forms == [tune.WINOGRAD]:
+            return {tune.WINOGRAD: winograd}
+        asked.append(forms[0].rung)
+        return {tile: 1.0 + ((tile.rows, tile.stages) != (64, 2)) for tile in forms}
 
     monkeypatch.setattr(tune, "measure", measure)
     tune.main([])
     assert source.read_text(encoding="utf-8") == before
-    assert set(by_size) == {2, 3, 4, 5}
+    assert asked == ([2] if capability == 75 else [2, 3, 4, 5])
+    assert "the best is" in capsys.readouterr().out
     tune.main(["--write"])
     names = {"__name__": ladder_tiles.__name__}
     exec(compile(source.read_text(encoding="utf-8"), "tuned", "exec"), names)
-    table = names["TILES"]
-    assert set(table) == set(TILES)
-    assert [tile.measured for rung in table for tile in table[rung]] == [None] + ["H100"] * 4
-    assert "the best is" in capsys.readouterr().out
+    tiles, savings = names["TILES"], names["WINOGRAD"]
+    for rung, row in tiles[capability].items():
+        assert row and {tile.measured for tile in row} == {None if rung == 1 else "H100"}
+    saving = ladder_winograd.saving(LAYER[3], 4, 5)
+    assert savings[capability] == (saving if wins else None)
+    assert set(tiles) == {*TILES, capability} == set(savings)
+    for other in set(TILES) - {capability}:
+        assert str(tiles[other]) == str(TILES[other])
+        assert savings[other] == ladder_tiles.WINOGRAD[other]
 
 
-def test_the_table_is_written_as_python_that_reads_back():
-    text = tune.written({rung: list(row) for rung, row in TILES.items()})
+def test_the_tables_are_written_as_python_that_reads_back():
     names = {"Tile": Tile}
-    exec(text, names)
+    exec(tune.written(TILES) + tune.written_savings({75: None, 90: 12.5}), names)
     assert names["TILES"] == TILES
-    with pytest.raises(SystemExit, match="no table TILES"):
-        tune.replaced("TILES = ()", text)
+    assert names["WINOGRAD"] == {75: None, 90: 12.5}
+    with pytest.raises(SystemExit, match="no table TILES to be replaced"):
+        tune.replaced("TILES = ()", "TILES", "")
+
+
+def test_the_least_saving_makes_the_geometric_mean_best():
+    """Against every choice there is, on problems drawn at random."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        savings, gains = rng.integers(1, 5, 7) / 2, np.exp(rng.normal(0, 1, 7))
+        found = tune.least_saving(list(zip(savings, gains, strict=True)))
+
+        def total(least, savings=savings, gains=gains):
+            return 0.0 if least is None else np.log(gains[savings >= least]).sum()
+
+        assert total(found) == pytest.approx(max(map(total, [None, *savings])), abs=1e-12)

@@ -294,3 +294,4 @@ def test_the_kernels_are_found_in_a_wheel_first_and_then_in_the_checkout(monkeyp
 
 def test_float32_is_exact_unless_a_program_says_otherwise():
     assert cuda.allow_tf32 is False
+    assert cuda.allow_bf16 is False
