@@ -7,6 +7,7 @@
     reading.txt              what they show, in plain language
     animation.gif            the samples as a film
     figures/                 what else there is to see of this system, at the end
+    measures.csv             how good it was meanwhile, if asked, by the yardstick.json beside it
     checkpoint.npz           networks, optimizers, random generators, step
 
 Order makes it safe: the rows of a step and its pictures are on the disk before the checkpoint that
@@ -42,6 +43,7 @@ from .serialize import SerializeError, atomic_write, read_npz, write_npz
 FILES = (
     *("metrics.csv", "losses.png", "animation.gif", "reading.txt"),
     *("evaluation.json", "nearest.png"),
+    *("yardstick.json", "measures.csv", "measures.json"),
     *("checkpoint.npz", "config.json"),
 )
 _SAMPLE = re.compile(r"step-(\d+)\.png")
@@ -82,7 +84,7 @@ class Run:
         Without a folder, in the first of runs/RECIPE-DATA-1, -2, … that is not there yet.
         """
         run = cls(config)  # all that can be wrong with the options is found before writing
-        folder = run.folder = folder or _free_folder(f"{config.recipe}-{short_name(config.data)}")
+        folder = run.folder = folder or free_folder(f"{config.recipe}-{short_name(config.data)}")
         if folder.exists() and not folder.is_dir():
             raise RunError(f"--out {folder}: is a file, expected a folder")
         folder.mkdir(parents=True, exist_ok=True)
@@ -287,7 +289,7 @@ def default_every(steps: int) -> int:
         scale *= 10
 
 
-def _free_folder(name: str) -> Path:
+def free_folder(name: str) -> Path:
     """Make runs/NAME-1, or the first of runs/NAME-2, … that is not there yet."""
     n = 1
     while True:

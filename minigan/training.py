@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # What a training imports, sooner or later: at once, because Ctrl-C can get lost in an import.
 _NEEDED = (
     *("PIL.Image", "PIL.ImageOps", "pickletools"),
-    *("scipy.special", "threadpoolctl", "tqdm", "minigan.run"),
+    *("scipy.special", "threadpoolctl", "tqdm", "minigan.run", "minigan.evaluation.measuring"),
 )
 
 
@@ -54,9 +54,8 @@ def train(arguments: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # said below, as everything else
         run = _begin(arguments) if arguments.resume is None else _resume(arguments)
-    if arguments.device in (None, "auto") and run.config.device == "cpu":
-        say("computing on the CPU (no usable GPU)")
-    for warning in [*_left_out(run.data.skipped), *run.settings.warnings()]:
+    say_device(arguments.device, run.config.device)
+    for warning in [*left_out(run.data.skipped), *run.settings.warnings()]:
         say(f"minigan: warning: {warning}")
     try:
         return _watch(run)
@@ -64,7 +63,14 @@ def train(arguments: argparse.Namespace) -> int:
         run.close()
 
 
-def _left_out(skipped: Sequence[str]) -> list[str]:
+def say_device(asked: str | None, device: str) -> None:
+    """Where nobody has chosen the CPU, say that it is the CPU."""
+    if asked in (None, "auto") and device == "cpu":
+        say("computing on the CPU (no usable GPU)")
+
+
+def left_out(skipped: Sequence[str]) -> list[str]:
+    """A sentence about images that cannot be used, if there are some."""
     if not skipped:
         return []
     from .data.pictures import listed
@@ -75,24 +81,17 @@ def _left_out(skipped: Sequence[str]) -> list[str]:
 
 def _begin(arguments: argparse.Namespace) -> Run:
     from . import data
-    from .config import DATA_OPTIONS, Config, RunError, choose_device
+    from .config import Config, RunError, choose_device
+    from .evaluation.measuring import ask, expect_measurable
     from .gan import recipe
     from .run import Run, default_every
 
     chosen = recipe(arguments.recipe)
     settings = chosen.configure(settings_from(arguments.set))
-    name = data.full_name("glyphs" if arguments.data is None else arguments.data)
-    folder = arguments.data_dir
-    if folder is not None and name not in ("mnist", "cifar10"):
-        raise Usage("--data-dir is for mnist and cifar10; give --data mnist or --data cifar10")
-    given = {option: getattr(arguments, option) for option in DATA_OPTIONS}
-    options = {option: value for option, value in given.items() if value is not None}
-    if arguments.labels is not None:
-        options["labels"] = str(arguments.labels.expanduser().resolve())
-    augment = chosen.augment if arguments.augment is None else arguments.augment
-    augment = None if augment == "none" else augment
-    if augment is not None:
-        data.augmentation(augment)  # a mistake is found before the images are read
+    if arguments.evaluate_every is not None:
+        expect_measurable(chosen)
+    name, folder, options = data_from(arguments)
+    augment = augment_from(arguments, chosen.augment)
     batch = arguments.batch_size or chosen.batch_size
     steps = arguments.steps or chosen.steps
     if arguments.epochs is not None:
@@ -106,7 +105,7 @@ def _begin(arguments: argparse.Namespace) -> Run:
         recipe=chosen.name,
         settings=asdict(settings),
         data=name,
-        data_dir=None if folder is None else str(folder.resolve()),
+        data_dir=folder,
         image_size=arguments.image_size,
         steps=steps,
         batch_size=batch,
@@ -117,11 +116,41 @@ def _begin(arguments: argparse.Namespace) -> Run:
         data_options=options,
         augment=augment,
     )
-    _expect_apart(arguments.out or Path("runs"), name)
-    return Run.create(arguments.out, config, arguments.force)
+    expect_apart(arguments.out or Path("runs"), name)
+    run = Run.create(arguments.out, config, arguments.force)
+    if arguments.evaluate_every is not None:
+        ask(run.folder, arguments.evaluate_every)
+    return run
 
 
-def _expect_apart(out: Path, name: str) -> None:
+def data_from(arguments: argparse.Namespace) -> tuple[str, str | None, dict[str, Any]]:
+    """What ``--data`` and the options beside it ask for: name, folder and further options."""
+    from . import data
+    from .config import DATA_OPTIONS
+
+    name = data.full_name("glyphs" if arguments.data is None else arguments.data)
+    folder = arguments.data_dir
+    if folder is not None and name not in ("mnist", "cifar10"):
+        raise Usage("--data-dir is for mnist and cifar10; give --data mnist or --data cifar10")
+    given = {option: getattr(arguments, option, None) for option in DATA_OPTIONS}
+    options = {option: value for option, value in given.items() if value is not None}
+    if arguments.labels is not None:
+        options["labels"] = str(arguments.labels.expanduser().resolve())
+    return name, None if folder is None else str(folder.resolve()), options
+
+
+def augment_from(arguments: argparse.Namespace, default: str | None) -> str | None:
+    """What ``--augment`` asks for; a mistake in it is found before the images are read."""
+    from . import data
+
+    augment = default if arguments.augment is None else arguments.augment
+    if augment in (None, "none"):
+        return None
+    data.augmentation(augment)
+    return augment
+
+
+def expect_apart(out: Path, name: str) -> None:
     """The pictures that a run draws must not be taken for images to train on."""
     from .config import RunError
     from .data.pictures import split_folder
@@ -139,8 +168,9 @@ def _resume(arguments: argparse.Namespace) -> Run:
     from .config import DATA_OPTIONS, choose_device, read_config, versions
     from .run import Run
 
-    fixed = ("data", "image_size", "batch_size", "seed", "out", "sample_every", "checkpoint_every")
-    for name in (*fixed, *DATA_OPTIONS, "augment"):
+    fixed = ("data", "image_size", "batch_size", "seed", "out")
+    times = ("sample_every", "checkpoint_every", "evaluate_every")
+    for name in (*fixed, *times, *DATA_OPTIONS, "augment"):
         if getattr(arguments, name) is not None:
             raise Usage(
                 f"--{name.replace('_', '-')} cannot be changed when resuming; a resumed run takes "
@@ -209,22 +239,48 @@ class _Bar:
                 self.bar.close()
 
 
+def _say_once(what: str, done: int, total: int) -> None:
+    if done == 1:
+        say(f"{what} that measures (once for these data)")
+
+
+@contextlib.contextmanager
+def interrupts_noted() -> Iterator[Callable[[], bool]]:
+    """A block in which Ctrl-C is only noted; gives what tells whether it came.
+
+    The second Ctrl-C raises KeyboardInterrupt.
+    """
+    noted = []
+
+    def on_signal(number: int, frame: Any) -> None:
+        if noted:  # the second time the user means it
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield lambda: bool(noted)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _watch(run: Run) -> int:
     """Train with a progress bar; Ctrl-C ends after the step that is under way."""
     from .config import RunError
+    from .evaluation.measuring import measuring
     from .gan import NonFiniteLoss
 
-    interrupted = []
-
-    def on_signal(number: int, frame: Any) -> None:
-        if interrupted:  # the second time the user means it
-            raise KeyboardInterrupt
-        interrupted.append(number)
-
-    before = signal.signal(signal.SIGINT, on_signal)
+    measured = measuring(run, _say_once)
     bar = _Bar(run)
+
+    def after(row: dict[str, float]) -> None:
+        bar.show(row)
+        if measured is not None:
+            measured()
+
     try:
-        finished = run.train(bar.show, lambda: bool(interrupted))
+        with interrupts_noted() as stopped:
+            finished = run.train(after, stopped)
     except NonFiniteLoss as error:
         raise RunError(
             f"{error}; stopped, the last good checkpoint and the curves are in {run.folder}; start "
@@ -232,7 +288,6 @@ def _watch(run: Run) -> int:
         ) from error
     finally:
         bar.close()
-        signal.signal(signal.SIGINT, before)
     step, folder = run.trainer.step, run.folder
     if not finished:
         print(f"interrupted at step {step}; go on with: minigan train --resume {folder}")
@@ -244,6 +299,8 @@ def _watch(run: Run) -> int:
     print(f"trained {step - bar.first} steps in {seconds // 60}:{seconds % 60:02d} min")
     for sentence in run.reading():
         print(f"  {sentence}")
+    if measured is not None:
+        print(f"  measured  {measured}")
     print(f"  pictures  {folder}/samples/step-{step:06d}.png")
     print(f"  film      {folder}/animation.gif")
     print(f"  curves    {folder}/losses.png")

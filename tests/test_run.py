@@ -250,8 +250,8 @@ def test_pictures_come_at_round_steps(steps, every):
 
 def test_the_next_free_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert runs._free_folder("a") == Path("runs/a-1")
-    assert runs._free_folder("a") == Path("runs/a-2")
+    assert runs.free_folder("a") == Path("runs/a-1")
+    assert runs.free_folder("a") == Path("runs/a-2")
 
 
 def test_force_spares_folders_that_hold_no_run_and_files_that_are_not_ours(finished, tmp_path):

@@ -212,6 +212,6 @@ def test_killed_with_augmented_images_it_resumes_to_the_same_bytes(photos):
 
 
 def test_left_out_images_by_number():
-    assert training._left_out(()) == []
-    one = training._left_out(("a.png: cut",))
+    assert training.left_out(()) == []
+    one = training.left_out(("a.png: cut",))
     assert one == ["1 image cannot be used, left out: a.png: cut"]

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import signal
+import contextlib
+import warnings
 from importlib import import_module
 from pathlib import Path
 
-from .._console import INTERRUPTED, interrupts_wait
-from ..training import Usage
+from .._console import INTERRUPTED, interrupts_wait, say
+from ..training import (
+    augment_from,
+    data_from,
+    expect_apart,
+    interrupts_noted,
+    left_out,
+    say_device,
+)
 from .arguments import path, positive
 from .bars import Bar
+from .train import add_data, add_device
 
-_NEEDED = ("PIL.Image", "PIL.ImageDraw", "PIL.ImageFont", "scipy.stats", "tqdm", "minigan.run")
+_NEEDED = (
+    *("PIL.Image", "PIL.ImageDraw", "PIL.ImageFont", "PIL.ImageOps", "pickletools"),
+    *("scipy.special", "scipy.stats", "threadpoolctl", "tqdm", "minigan.run"),
+)
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -22,7 +34,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="train several systems alike, with several seeds, and measure which is better",
         description="Train every contender with every seed on the same data for as many steps, "
         "measure all in the same way while they train, and leave a table, curves and their films "
-        "side by side. Interrupted, the same command goes on where it was.",
+        "side by side. Interrupted, the same command goes on with the --out that it says.",
         epilog="example: minigan compare dcgan dcgan:activation=leaky wgan-gp:n_critic=1 --seeds 3",
     )
     compare.set_defaults(run=_compare)
@@ -30,11 +42,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "contenders", nargs="+", metavar="RECIPE[:SETTING=VALUE…]", help="see: minigan list"
     )
     compare.add_argument("--seeds", type=positive, default=5, metavar="N", help="of each (5)")
-    compare.add_argument("--data", default="glyphs", metavar="NAME", help="as for train (glyphs)")
-    compare.add_argument(
-        "--data-dir", type=path, metavar="DIR", help="where the data set's files are"
-    )
-    compare.add_argument("--image-size", type=positive, metavar="N", help="resize images to N×N")
+    add_data(compare)
     compare.add_argument(
         "--steps", type=positive, default=1000, metavar="N", help="generator steps of each (1000)"
     )
@@ -45,7 +53,13 @@ def add(commands: argparse._SubParsersAction) -> None:
     compare.add_argument(
         "-n", type=positive, default=1000, metavar="N", help="samples in a measurement (1000)"
     )
-    compare.add_argument("--out", type=path, metavar="DIR", help="the folder (runs/compare-DATA)")
+    compare.add_argument("--out", type=path, metavar="DIR", help="the folder (runs/compare-DATA-N)")
+    add_device(compare)
+    compare.add_argument(
+        "--force",
+        action="store_true",
+        help="replace the outcome of another comparison in --out; its runs are kept",
+    )
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -53,42 +67,49 @@ def _compare(arguments: argparse.Namespace) -> int:
         for name in _NEEDED:
             import_module(name)
         from .. import data
-        from ..comparison import Budget, contender, race, save, summary
-        from ..comparison.contenders import slug
-        from ..comparison.yardstick import Yardstick
-        from ..config import RunError
+        from ..comparison import Budget, contender, expect_able, race, save, summary
+        from ..comparison.contenders import expect_apart as expect_different
+        from ..comparison.folder import claim, expect_own, plan
+        from ..config import choose_device
         from ..evaluation.run import splits_of
+        from ..evaluation.yardstick import Yardstick
+        from ..run import free_folder
 
     contenders = [contender(text) for text in arguments.contenders]
-    if len({slug(one.name) for one in contenders}) < len(contenders):
-        raise Usage("compare expects contenders that differ")
-    name = data.full_name(arguments.data)
-    folder = arguments.out or Path("runs") / f"compare-{data.short_name(name)}"
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"--out {folder}: is a file, expected a folder")
+    expect_different(contenders)
+    name, data_dir, options = data_from(arguments)
     budget = Budget(
         data=name,
-        data_dir=None if arguments.data_dir is None else str(arguments.data_dir.resolve()),
+        data_dir=data_dir,
         image_size=arguments.image_size,
-        data_options={},
+        data_options=options,
         steps=arguments.steps,
         batch_size=arguments.batch_size,
         every=arguments.every or max(1, arguments.steps // 10),
+        device=choose_device(arguments.device or "auto"),
+        augment=augment_from(arguments, None),
     )
-    train, test = splits_of(budget.config(contenders[0], 0))
+    wanted, folder = plan(contenders, budget, arguments.seeds), arguments.out
+    expect_apart(folder or Path("runs"), name)
+    if folder is not None:
+        expect_own(folder, wanted, arguments.force)
     bar = Bar()
-    interrupted: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: interrupted.append(number))
-    try:
+    with warnings.catch_warnings(), contextlib.closing(bar):
+        warnings.simplefilter("ignore", data.DataWarning)  # said below, as everything else
+        train, test = splits_of(budget.config(contenders[0], 0))
+        expect_able(contenders, budget, train)
+        say_device(arguments.device, budget.device)
+        own = [f"{one.name}: {text}" for one in contenders for text in one.settings.warnings()]
+        for warning in [*left_out(train.skipped), *own]:
+            say(f"minigan: warning: {warning}")
         yardstick = Yardstick(train, test, arguments.n, progress=bar.show)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = folder or free_folder(f"compare-{data.short_name(name)}")
+        claim(folder, wanted)
         given = (contenders, budget, yardstick, arguments.seeds, folder)
-        finished = race(*given, bar.show, lambda: bool(interrupted))
-    finally:
-        bar.close()
-        signal.signal(signal.SIGINT, before)
+        with interrupts_noted() as stopped:
+            finished = race(*given, bar.show, stopped)
     if not finished:
-        print(f"interrupted; the same command goes on from what is in {folder}")
+        print(f"interrupted; the same command goes on from here with --out {folder}")
         return INTERRUPTED
     outcome = summary(*given)
     print(f"{outcome}\n")

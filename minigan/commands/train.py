@@ -20,31 +20,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     training.set_defaults(run=train)
     training.add_argument("recipe", nargs="?", metavar="RECIPE", help="see: minigan list")
-    training.add_argument("--data", metavar="NAME", help=_DATA)
-    training.add_argument(
-        "--data-dir", type=path, metavar="DIR", help="where the data set's files are"
-    )
-    training.add_argument("--image-size", type=positive, metavar="N", help="resize images to N×N")
-    training.add_argument(
-        "--channels", type=int, choices=(1, 3), help="of a folder: 1 grey, 3 colour (as the images)"
-    )
-    training.add_argument(
-        "--labels", type=path, metavar="FILE", help="of a folder: a table with its images' labels"
-    )
-    training.add_argument(
-        "--attributes", metavar="NAMES", help="which columns of the table, with commas between"
-    )
+    add_data(training)
     training.add_argument(
         "--direction", choices=("AtoB", "BtoA"), help="of pairs: what becomes what (AtoB)"
-    )
-    training.add_argument(
-        "--strict",
-        action="store_true",
-        default=None,
-        help="stop at an image that cannot be used, instead of leaving it out",
-    )
-    training.add_argument(
-        "--augment", metavar="STEPS", help="e.g. flip,crop=4,jitter=286,rotate=10,color=0.2"
     )
     length = training.add_mutually_exclusive_group()
     length.add_argument("--steps", type=positive, metavar="N", help="generator steps to train")
@@ -54,9 +32,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     training.add_argument(
         "--out", type=path, metavar="DIR", help="the run folder (runs/RECIPE-DATA-N)"
     )
-    training.add_argument(
-        "--device", choices=("cpu", "cuda", "auto"), help="where to compute (auto)"
-    )
+    add_device(training)
     training.add_argument("--resume", type=path, metavar="DIR", help="go on with the run in DIR")
     training.add_argument("--force", action="store_true", help="replace the run in --out")
     training.add_argument(
@@ -72,3 +48,41 @@ def add(commands: argparse._SubParsersAction) -> None:
     training.add_argument(
         "--checkpoint-every", type=positive, metavar="N", help="steps between checkpoints (250)"
     )
+    training.add_argument(
+        "--evaluate-every",
+        type=positive,
+        metavar="N",
+        help="steps between measurements, which go to measures.csv (none)",
+    )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """The options that ``training.data_from`` and ``augment_from`` read."""
+    parser.add_argument("--data", metavar="NAME", help=_DATA)
+    parser.add_argument(
+        "--data-dir", type=path, metavar="DIR", help="where the data set's files are"
+    )
+    parser.add_argument("--image-size", type=positive, metavar="N", help="resize images to N×N")
+    parser.add_argument(
+        "--channels", type=int, choices=(1, 3), help="of a folder: 1 grey, 3 colour (as the images)"
+    )
+    parser.add_argument(
+        "--labels", type=path, metavar="FILE", help="of a folder: a table with its images' labels"
+    )
+    parser.add_argument(
+        "--attributes", metavar="NAMES", help="which columns of the table, with commas between"
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        default=None,
+        help="stop at an image that cannot be used, instead of leaving it out",
+    )
+    parser.add_argument(
+        "--augment", metavar="STEPS", help="e.g. flip,crop=4,jitter=286,rotate=10,color=0.2"
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """The option that ``config.choose_device`` reads."""
+    parser.add_argument("--device", choices=("cpu", "cuda", "auto"), help="where to compute (auto)")

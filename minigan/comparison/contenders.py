@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ class Contender:
     """One of the systems that are compared.
 
     Attributes:
-        name: as it was written, ``RECIPE:setting=value:…``.
+        name: as it was written, ``RECIPE:setting=value:…``, without the spaces around.
         recipe: the system.
         settings: from ``recipe.configure``.
     """
@@ -43,12 +44,30 @@ def contender(text: str) -> Contender:
     >>> one.recipe.name, one.settings.beta1
     ('dcgan', 0.9)
     """
-    name, *pairs = text.split(":")
-    chosen = recipe(name.strip())
+    name, *pairs = (part.strip() for part in text.split(":"))
+    chosen = recipe(name)
     values = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise SettingError(f"{text}: expected RECIPE:setting=value:…, got {pair!r}")
         values[key.strip()] = value.strip()
-    return Contender(text, chosen, chosen.configure(values))
+    return Contender(":".join([name, *pairs]), chosen, chosen.configure(values))
+
+
+def expect_apart(contenders: Sequence[Contender]) -> None:
+    """Refuse two that are one system, and two whose runs would have one folder.
+
+    Raises:
+        SettingError: which two.
+
+    >>> expect_apart([contender("dcgan"), contender("dcgan:beta1=0.5")])
+    Traceback (most recent call last):
+        ...
+    minigan.gan.values.SettingError: contenders must differ: dcgan and dcgan:beta1=0.5 do not
+    """
+    for i, one in enumerate(contenders):
+        for other in contenders[:i]:
+            alike = (one.recipe.name, one.settings) == (other.recipe.name, other.settings)
+            if alike or slug(one.name) == slug(other.name):
+                raise SettingError(f"contenders must differ: {other.name} and {one.name} do not")

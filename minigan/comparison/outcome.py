@@ -3,35 +3,43 @@
 The columns of the table:
 
     fcd           at the end
-    best          the lowest of all measurements
+    best          the lowest fcd of all measurements
+    swd           at the end
     checkerboard  at the end, real images = 1
     sharpness     at the end, real images = 1
-    swing         mean change of the fcd from one measurement to the next over the last half, in
-                  units of its mean there: how far the quality swings
+    swing         how far the quality goes up and down: (Σ|Δ| - |ΣΔ|) / (n · mean) of the n changes
+                  Δ of the fcd from one measurement to the next over the last half, and of its mean
+                  there; 0 where it only falls, or only rises
     motion        mean change of the pixels of fixed noise between pictures over the last half
     follows       Spearman's rank correlation of the critic's estimate with the fcd
+    seconds       of training, without the measuring: what the steps have cost
 
+What is said of the end is said of whole runs only; which broke off stands below the table.
 Spreads are standard deviations over the seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..evaluation.yardstick import MEASURES, Yardstick
 from ..record import read_rows
 from ..serialize import atomic_write, write_json
 from .contenders import Contender, slug
 from .drawing import save_curves, save_film
-from .race import Budget, Rows, place, rows_of
-from .yardstick import Yardstick
+from .folder import OUTPUTS, plan
+from .measures import Measures, Rows, read_measures
+from .race import Budget, place
 
-COLUMNS = ("fcd", "best", "checkerboard", "sharpness", "swing", "motion", "follows")
+COLUMNS = (
+    *("fcd", "best", "swd", "checkerboard", "sharpness", "swing", "motion", "follows", "seconds"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Outcome:
         rows: contender -> rows of each seed.
         floor: what real images score.
         said: budget and yardstick, for the reader.
+        broke: (contender, seed, step) of the runs that broke off.
+        plan: what has been compared, see ``folder.plan``.
     """
 
     names: tuple[str, ...]
@@ -50,17 +60,22 @@ class Outcome:
     rows: dict[str, list[Rows]]
     floor: dict[str, float]
     said: str
+    broke: tuple[tuple[str, int, int], ...] = ()
+    plan: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """A Markdown table: mean ± standard deviation over the seeds, the number of which may
         differ where runs broke off."""
-        shown = [c for c in COLUMNS if np.isfinite(self.numbers[c]).any()]
+        shown = [c for c in COLUMNS if c == "fcd" or np.isfinite(self.numbers[c]).any()]
         lines = [f"| {' | '.join(['contender', *shown])} |", "|---" * (1 + len(shown)) + "|"]
         for i, name in enumerate(self.names):
             cells = [_cell(self.numbers[c][i]) for c in shown]
             lines.append(f"| {' | '.join([f'`{name}`', *cells])} |")
         real = [f"{self.floor[c]:.3g}" if c in self.floor else "" for c in shown]
         lines.append(f"| {' | '.join(['real images', *real])} |")
+        if self.broke:
+            runs = [f"`{name}` (seed {seed}) at step {step}" for name, seed, step in self.broke]
+            lines += ["", f"Broke off, as a loss or the images became infinite: {', '.join(runs)}."]
         return "\n".join([self.said, "", *lines])
 
 
@@ -86,36 +101,51 @@ def summary(
 ) -> Outcome:
     """Gather what ``race`` left in ``folder``."""
     numbers = {column: np.full((len(contenders), seeds), np.nan) for column in COLUMNS}
-    rows: dict[str, list[Rows]] = {}
+    rows: dict[str, list[Rows]] = {one.name: [] for one in contenders}
+    broke = []
     for i, one in enumerate(contenders):
-        rows[one.name] = [rows_of(place(folder, one, seed)) for seed in range(seeds)]
-        for seed, measured in enumerate(rows[one.name]):
-            for column, value in _numbers(measured, place(folder, one, seed)).items():
+        for seed in range(seeds):
+            at = place(folder, one, seed)
+            found = read_measures(at)
+            rows[one.name].append(found.rows)
+            if found.broke is not None:
+                broke.append((one.name, seed, found.broke))
+            for column, value in _numbers(found, at, budget.steps).items():
                 numbers[column][i, seed] = value
     said = (
         f"{budget.data}, {budget.steps} steps of batch {budget.batch_size}, seeds 0 to "
         f"{seeds - 1}; mean ± standard deviation; fcd by a {yardstick.network.kind} of this data "
         f"on {yardstick.count} samples"
     )
-    return Outcome(tuple(one.name for one in contenders), numbers, rows, yardstick.floor, said)
+    names, whole = tuple(one.name for one in contenders), plan(contenders, budget, seeds)
+    return Outcome(names, numbers, rows, yardstick.floor, said, tuple(broke), whole)
 
 
-def _numbers(rows: Rows, folder: Path) -> dict[str, float]:
+def _numbers(measures: Measures, folder: Path, steps: int) -> dict[str, float]:
+    """The columns of one run, of ``steps`` steps if it is whole."""
+    rows = measures.rows
     if not rows:
         return {}
     step, fcd = (np.array([row[key] for row in rows]) for key in ("step", "fcd"))
     late = fcd[len(fcd) // 2 :]
-    found = {
-        "fcd": fcd[-1],
-        "best": fcd.min(),
-        "checkerboard": rows[-1]["checkerboard"],
-        "sharpness": rows[-1]["sharpness"],
-        "motion": _motion(folder),
-    }
+    found = {"best": fcd.min(), "motion": _motion(folder)}
+    if measures.last() == steps:
+        found |= {name: rows[-1][name] for name in MEASURES} | {"seconds": measures.seconds}
     if len(late) > 2:
-        found["swing"] = float(np.abs(np.diff(late)).mean() / late.mean())
+        found["swing"] = _swing(late)
     follows = _follows(folder, step, fcd)
     return found if follows is None else {**found, "follows": follows}
+
+
+def _swing(values: np.ndarray) -> float:
+    """What of the changes is undone by others, for a change, in units of the values' mean.
+
+    >>> _swing(np.array([8.0, 4.0, 2.0, 2.0])), _swing(np.array([3.0, 1.0, 3.0, 1.0]))
+    (0.0, 0.6666666666666666)
+    """
+    changes = np.diff(values)
+    undone = np.abs(changes).sum() - abs(changes.sum())
+    return float(undone / (len(changes) * values.mean()))
 
 
 def _motion(folder: Path) -> float:
@@ -144,23 +174,28 @@ def _follows(folder: Path, step: np.ndarray, fcd: np.ndarray) -> float | None:
 
 
 def save(outcome: Outcome, folder: Path) -> list[Path]:
-    """comparison.json, comparison.md, comparison.png and side-by-side.gif; returns the paths."""
-    paths = [folder / f"comparison.{kind}" for kind in ("json", "md", "png")]
-    paths.append(folder / "side-by-side.gif")
-    numbers: dict[str, Any] = {
+    """Write the folder's ``OUTPUTS``: numbers, table, curves and film; returns the paths."""
+    numbers, table, curves, film = paths = [folder / name for name in OUTPUTS]
+    result: dict[str, Any] = {
+        "plan": outcome.plan,
         "said": outcome.said,
         "names": outcome.names,
-        "numbers": {k: _plain(v) for k, v in outcome.numbers.items()},
-        "floor": outcome.floor,
-        "rows": outcome.rows,
+        "numbers": {k: [_plain(row) for row in v] for k, v in outcome.numbers.items()},
+        "floor": dict(zip(outcome.floor, _plain(outcome.floor.values()), strict=True)),
+        "broke": outcome.broke,
+        "rows": {
+            name: [[dict(zip(row, _plain(row.values()), strict=True)) for row in s] for s in seeds]
+            for name, seeds in outcome.rows.items()
+        },
     }
-    write_json(paths[0], numbers)
-    with atomic_write(paths[1]) as file:
+    write_json(numbers, result)
+    with atomic_write(table) as file:
         file.write(f"{outcome}\n".encode())
-    save_curves(paths[2], outcome.rows, outcome.floor["fcd"], outcome.said)
-    save_film(paths[3], {one: folder / f"{slug(one)}-seed0" / "samples" for one in outcome.names})
+    save_curves(curves, outcome.rows, outcome.floor["fcd"], outcome.said)
+    folders = {one: folder / f"{slug(one)}-seed0" / "samples" for one in outcome.names}
+    save_film(film, folders)
     return paths
 
 
-def _plain(values: np.ndarray) -> list[list[float | None]]:
-    return [[float(v) if np.isfinite(v) else None for v in row] for row in values]
+def _plain(values: Iterable[float]) -> list[float | None]:
+    return [float(v) if np.isfinite(v) else None for v in values]

@@ -7,21 +7,21 @@ The folder of a comparison holds a run folder for each contender and seed, each 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..config import Config, RunError, read_config
-from ..gan import NonFiniteLoss, Request
+from ..data import ImageData
+from ..evaluation.measuring import Measuring
+from ..evaluation.yardstick import Yardstick
+from ..gan import NonFiniteLoss, SettingError, Trainer
 from ..run import Run
-from ..serialize import write_json
 from .contenders import Contender, slug
-from .yardstick import Yardstick
+from .measures import Measures, Rows, read_measures
 
-Rows = list[dict[str, float]]
 Told = Callable[[str, int, int], None]
 """Told the name of the run, its step, and its last step."""
 
@@ -42,6 +42,7 @@ class Budget:
     batch_size: int
     every: int
     device: str = "cpu"
+    augment: str | None = None
 
     def config(self, one: Contender, seed: int) -> Config:
         """The configuration of one run."""
@@ -58,7 +59,24 @@ class Budget:
             sample_every=self.every,
             checkpoint_every=self.every,
             data_options=self.data_options,
+            augment=self.augment,
         )
+
+
+def expect_able(contenders: Sequence[Contender], budget: Budget, data: ImageData) -> None:
+    """Find out before anything is trained whether all can be: their networks are made once.
+
+    Raises:
+        RunError: a contender makes no images from noise.
+        DataError, SettingError: one cannot be trained on ``data``, or in such batches.
+    """
+    _expect_from_noise(contenders)
+    for one in contenders:
+        given = {"batch_size": budget.batch_size, "seed": 0, "augment": budget.augment}
+        try:
+            Trainer(one.recipe, one.settings, data, **given).close()
+        except SettingError as error:
+            raise SettingError(f"{one.name}: {error}") from error
 
 
 def race(
@@ -76,17 +94,22 @@ def race(
     A run whose loss becomes infinite stays as it is; its rows end there.
 
     Raises:
-        RunError: a contender makes no images from noise, or a run in ``folder`` is another one.
+        RunError: a contender makes no images from noise; a run in ``folder`` is another one, or was
+            measured by another yardstick.
     """
-    for one in contenders:
-        if one.recipe.view.from_images:
-            raise RunError(f"{one.name}: compare expects systems that make images from noise")
+    _expect_from_noise(contenders)
     for seed in range(seeds):
         for one in contenders:
             config, at = budget.config(one, seed), place(folder, one, seed)
-            if not _run(one, config, yardstick, at, told, stopped):
+            if not _run(config, yardstick, at, told, stopped):
                 return False
     return True
+
+
+def _expect_from_noise(contenders: Sequence[Contender]) -> None:
+    for one in contenders:
+        if one.recipe.view.from_images:
+            raise RunError(f"{one.name}: compare expects systems that make images from noise")
 
 
 def place(folder: Path, one: Contender, seed: int) -> Path:
@@ -94,51 +117,58 @@ def place(folder: Path, one: Contender, seed: int) -> Path:
     return folder / f"{slug(one.name)}-seed{seed}"
 
 
-def rows_of(folder: Path) -> Rows:
-    """What has been measured of the run in ``folder``."""
-    try:
-        return json.loads((folder / "measures.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    except ValueError as error:
-        raise RunError(f"{folder / 'measures.json'}: is damaged ({error})") from error
-
-
 def _run(
-    one: Contender,
     config: Config,
     yardstick: Yardstick,
     folder: Path,
     told: Told,
     stopped: Callable[[], bool],
 ) -> bool:
-    rows = rows_of(folder)
-    if rows and rows[-1]["step"] == config.steps and _same(read_config(folder), config):
+    begun = folder.is_dir() and any(folder.iterdir())
+    if begun and not _same(read_config(folder), config):
+        raise RunError(f"{folder}: holds a run with another configuration; give another --out")
+    found = read_measures(folder)
+    if found.yardstick is not None:
+        yardstick.expect(found.yardstick, folder, "give another --out")
+    if found.last() == config.steps or found.broke is not None:
         return True
-    if folder.is_dir() and any(folder.iterdir()):
-        if not _same(read_config(folder), config):
-            raise RunError(f"{folder}: holds a run with another configuration; give another --out")
-        run = Run.open(folder)
-    else:
-        run = Run.create(folder, config)
-    rows = [row for row in rows if row["step"] <= run.trainer.step]
-
-    def after(row: dict[str, float]) -> None:
-        step = run.trainer.step
-        told(folder.name, step, config.steps)
-        if step % config.sample_every == 0 or step == config.steps:
-            request = Request(yardstick.count, 0)
-            images = run.recipe.view.sample(run.trainer.shown(), request, config.device)
-            if np.isfinite(images).all():
-                rows.append({"step": float(step), **yardstick.measure(images)})
-                write_json(folder / "measures.json", rows)
-
+    found.yardstick = yardstick.said
+    run = Run.open(folder) if begun else Run.create(folder, config)
     try:
-        return run.train(after, stopped)
-    except NonFiniteLoss:
-        return True
+        return _train(run, found, yardstick, told, stopped)
     finally:
         run.close()
+
+
+def _train(
+    run: Run, found: Measures, yardstick: Yardstick, told: Told, stopped: Callable[[], bool]
+) -> bool:
+    """``found`` is kept in the run's folder with every measurement and at the end."""
+
+    def keep(rows: Rows) -> None:
+        found.rows = rows
+        found.write(run.folder)
+
+    measure = Measuring(run, yardstick, run.config.sample_every, found.rows, keep)
+    found.rows = measure.rows
+    measure()  # if the process was killed between a checkpoint and its measurement
+    since = time.perf_counter()
+
+    def after(row: dict[str, float]) -> None:
+        nonlocal since
+        found.seconds += time.perf_counter() - since
+        told(run.folder.name, run.trainer.step, run.config.steps)
+        measure()
+        since = time.perf_counter()
+
+    try:
+        finished = run.train(after, stopped)
+        if finished and found.last() < run.config.steps:  # images that are not finite
+            found.broke = run.trainer.step
+    except NonFiniteLoss:
+        finished, found.broke = True, run.trainer.step
+    found.write(run.folder)
+    return finished
 
 
 def _same(stored: Config, wanted: Config) -> bool:

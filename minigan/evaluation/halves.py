@@ -36,14 +36,17 @@ class Halves:
         return len(self.first)
 
 
-def halves(train: ImageData, test: ImageData | None, count: int | None, seed: int) -> Halves:
+def halves(
+    train: ImageData, test: ImageData | None, count: int | None, seed: int, most: int = MOST
+) -> Halves:
     """Two times ``count`` different images of ``test``; of ``train`` where that is too small.
 
     Args:
         train: the images that were trained on.
         test: images held out, or None where there are none; used if at least 16.
-        count: images in a half; None: as many as there are, up to 5000.
+        count: images in a half; None: as many as there are, up to ``most``.
         seed: of the draw.
+        most: see ``count``.
 
     Raises:
         RunError: there are not so many images.
@@ -51,12 +54,12 @@ def halves(train: ImageData, test: ImageData | None, count: int | None, seed: in
     held_out = test is not None and len(test) >= 2 * LEAST
     source = test if test is not None and held_out else train
     kind = "test" if held_out else "training"
-    most = len(source) // 2
+    there = len(source) // 2
     if count is None:
-        count = min(MOST, most)
-    if count > most or count < LEAST:
+        count = min(most, there)
+    if count > there or count < LEAST:
         raise RunError(
-            f"evaluate: expects at least {LEAST} samples and twice as many {kind} images, half of "
+            f"measuring expects at least {LEAST} samples and twice as many {kind} images, half of "
             f"them for the floor; got {count} samples, and {train.name} has {len(source)} {kind} "
             "images"
         )

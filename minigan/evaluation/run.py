@@ -129,21 +129,29 @@ def splits_of(
     config: Config, data_dir: str | os.PathLike[str] | None = None
 ) -> tuple[ImageData, ImageData | None]:
     """The run's training images, and the test images where the data set has some."""
-    options: dict[str, Any] = {
-        "data_dir": config.data_dir if data_dir is None else data_dir,
-        "image_size": config.image_size,
-        **config.data_options,
-    }
-    train = data.load(config.data, **options)
+    train = data.load(config.data, **_options(config, data_dir))
     if not isinstance(train, ImageData):
-        raise RunError(f"evaluate: expects a run on single images, {train.name} has {train.unit}")
+        raise RunError(f"measuring expects a run on single images, {train.name} has {train.unit}")
+    return train, held_out(config, data_dir)
+
+
+def held_out(config: Config, data_dir: str | os.PathLike[str] | None = None) -> ImageData | None:
+    """The images that a run of ``config`` does not learn from, where the data set has some."""
     kind, folders = parsed(config.data)
     if kind == "folder":
         try:
             split_folder(folders[0], "test")
         except DataError:
-            return train, None
-    return train, data.load(config.data, split="test", **options)
+            return None
+    return data.load(config.data, split="test", **_options(config, data_dir))
+
+
+def _options(config: Config, data_dir: str | os.PathLike[str] | None) -> dict[str, Any]:
+    return {
+        "data_dir": config.data_dir if data_dir is None else data_dir,
+        "image_size": config.image_size,
+        **config.data_options,
+    }
 
 
 def _described(network: FeatureNetwork, real: Halves) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from PIL import Image
 
 from minigan import cli
 from minigan.comparison import Budget, Outcome, contender, race, save, summary
-from minigan.comparison.outcome import _numbers
-from minigan.comparison.race import place, rows_of
-from minigan.comparison.yardstick import Yardstick
+from minigan.comparison.measures import Measures, read_measures
+from minigan.comparison.outcome import COLUMNS, _numbers
+from minigan.comparison.race import place
 from minigan.config import RunError
 from minigan.data import load
 from minigan.data.images import centred
+from minigan.evaluation.yardstick import Yardstick
 from minigan.gan import SettingError
 
 SMALL = "network=mlp:widths=8:critic_widths=8:latent=3"
@@ -31,10 +32,20 @@ class Pixels:
         return centred(flat) if flat.dtype == np.uint8 else flat, None
 
 
+def glyphs(count):
+    train = load("glyphs", count=100, image_size=8)
+    return Yardstick(
+        train, load("glyphs", split="test", count=80, image_size=8), count, 0, Pixels()
+    )
+
+
+def rows_of(folder):
+    return read_measures(folder).rows
+
+
 @pytest.fixture(scope="module")
 def yardstick():
-    train = load("glyphs", count=100, image_size=8)
-    return Yardstick(train, load("glyphs", split="test", count=80, image_size=8), 40, 0, Pixels())
+    return glyphs(40)
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +105,6 @@ def test_what_is_complete_is_not_trained_again(finished, yardstick):
     assert seen == []
 
 
-def test_a_folder_of_another_comparison_is_refused(finished, yardstick):
-    other = Budget("glyphs", None, 8, {}, steps=6, batch_size=4, every=2)
-    with pytest.raises(RunError, match="holds a run with another configuration"):
-        race(PAIR, other, yardstick, 1, finished)
-
-
 def test_systems_that_need_images_are_refused(yardstick, tmp_path):
     with pytest.raises(RunError, match="autoencoder: compare expects systems that make images"):
         race([contender("autoencoder")], BUDGET, yardstick, 1, tmp_path)
@@ -118,27 +123,36 @@ def test_the_floor_is_what_other_real_images_score(yardstick):
 def write_run(folder, fcd, estimate, shades):
     """A run folder with only what is read: measures, metrics, pictures of one shade each."""
     (folder / "samples").mkdir(parents=True)
-    rows = [
-        {"step": 10.0 * (i + 1), "fcd": v, "checkerboard": 2.0, "sharpness": 0.5}
-        for i, v in enumerate(fcd)
-    ]
-    (folder / "measures.json").write_text(json.dumps(rows))
+    rest = {"swd": 0.1, "checkerboard": 2.0, "sharpness": 0.5}
+    rows = [{"step": 10 * (i + 1), "fcd": v, **rest} for i, v in enumerate(fcd)]
     lines = [f"{i + 1},{v}" for i, v in enumerate(np.repeat(estimate, 10))]
     (folder / "metrics.csv").write_text("\n".join(["step,estimate", *lines]) + "\n")
     for i, shade in enumerate(shades):
         Image.new("L", (4, 4), shade).save(folder / "samples" / f"step-{10 * i:06d}.png")
-    return rows
+    return Measures({}, rows, 12.5)
 
 
 def test_the_numbers_are_what_the_table_says(tmp_path):
-    rows = write_run(tmp_path, [80, 40, 20, 30, 10, 20], [8, 4, 2, 3, 1, 2], [0, 0, 0, 51, 0, 102])
-    found = _numbers(rows, tmp_path)
-    assert found["fcd"] == 20 and found["best"] == 10
-    assert found["swing"] == pytest.approx(((20 + 10) / 2) / 20)  # of 30, 10, 20
+    found = write_run(tmp_path, [80, 40, 20, 30, 10, 20], [8, 4, 2, 3, 1, 2], [0, 0, 0, 51, 0, 102])
+    found = _numbers(found, tmp_path, 60)
+    assert found["fcd"] == 20 and found["best"] == 10 and found["seconds"] == 12.5
+    # of 30, 10, 20: the changes -20 and +10, of which 10 stays
+    assert found["swing"] == pytest.approx((20 + 10 - 10) / (2 * 20))
     assert found["motion"] == pytest.approx((51 + 102) / 2 / 127.5)
     assert found["follows"] == pytest.approx(1)
     against = write_run(tmp_path / "b", [1, 2, 3, 4], [4, 3, 2, 1], [9, 9])
-    assert _numbers(against, tmp_path / "b")["follows"] == pytest.approx(-1)
+    assert _numbers(against, tmp_path / "b", 40)["follows"] == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("fcd", [[64, 50, 32, 16, 8, 7], [1, 2, 3, 4, 9, 10.5]])
+def test_steady_change_is_no_swing(fcd, tmp_path):
+    assert _numbers(write_run(tmp_path, fcd, fcd, [0]), tmp_path, 60)["swing"] == 0
+
+
+def test_a_run_that_broke_off_has_no_end(tmp_path):
+    found = _numbers(write_run(tmp_path, [80, 40, 20], [8, 4, 2], [0]), tmp_path, 60)
+    assert found["best"] == 20
+    assert not {"fcd", "swd", "checkerboard", "sharpness", "seconds"} & found.keys()
 
 
 def test_the_outcome_is_written_drawn_and_readable(finished, yardstick, tmp_path):
@@ -159,8 +173,7 @@ def test_the_outcome_is_written_drawn_and_readable(finished, yardstick, tmp_path
 
 def test_spread_is_over_the_seeds_that_are_there():
     numbers = {"fcd": np.array([[1.0, 3.0, np.nan]])}
-    full = {c: numbers.get(c, np.full((1, 3), np.nan)) for c in ("fcd", "best", "checkerboard",
-            "sharpness", "swing", "motion", "follows")}  # fmt: skip
+    full = {c: numbers.get(c, np.full((1, 3), np.nan)) for c in COLUMNS}
     outcome = Outcome(("gan",), full, {}, {"fcd": 0.5}, "said")
     assert "| `gan` | 2 ± 1.41 |" in str(outcome)
 
@@ -182,7 +195,15 @@ def test_contenders_that_cannot_be_read_are_named(text, said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["dcgan", "dcgan"], "expects contenders that differ"),
+        (["dcgan", "dcgan"], "contenders must differ: dcgan and dcgan do not"),
+        (["dcgan", " dcgan: beta1=0.5"], "dcgan and dcgan:beta1=0.5 do not"),
+        (["dcgan", "pix2pix"], "pix2pix: compare expects systems that make images from noise"),
+        (["dcgan", "--data-dir", "."], "--data-dir is for mnist and cifar10"),
+        (["dcgan", "--data", "pairs:PAIRS"], "measuring expects a run on single images"),
+        (["dcgan", "--augment", "twirl"], "--augment"),
+        (["dcgan", "--channels", "1"], "--channels"),
+        (["dcgan", "--batch-size", "30000"], "--batch-size"),
+        ([f"gan:{SMALL}", "dcgan", "--image-size", "10"], "dcgan: dcgan makes square images"),
         (["dcgan", "--seeds", "0"], "whole number of 1"),
         (["nogan"], "unknown recipe 'nogan'"),
         (["dcgan", "--data", "glyphs", "-n", "5000"], "twice as many test images"),
@@ -191,7 +212,10 @@ def test_contenders_that_cannot_be_read_are_named(text, said):
 )
 def test_mistakes_end_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["compare", *arguments]) == 2
+    (tmp_path / "PAIRS").mkdir()
+    Image.new("RGB", (16, 8)).save(tmp_path / "PAIRS" / "a.png")
+    monkeypatch.setattr("minigan.evaluation.yardstick.feature_network", None)  # comes too late
+    assert cli.main(["compare", "--device", "cpu", *arguments]) == 2
     err = capsys.readouterr().err
-    assert err.count("\n") == 1 and said in err
+    assert err.count("\n") == 1 and said in err and "evaluate:" not in err
     assert not (tmp_path / "runs").exists()
