@@ -64,7 +64,9 @@ def _run(chosen: Toy, arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in _options()}
     options = {name: value for name, value in given.items() if value not in (None, False)}
     chosen.check(arguments.seed, arguments.quick, options)
-    if not arguments.quick:
+    if arguments.quick:
+        say(f"{chosen.name}: quick; in full about {chosen.full}")
+    else:
         say(f"{chosen.name}: takes about {chosen.full}; with --quick {chosen.quick}")
     results = chosen.run(folder, arguments.seed, arguments.quick, arguments.force, options)
     _print_rows(results.get("rows", []))

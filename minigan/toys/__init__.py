@@ -181,8 +181,8 @@ _TOYS = (
         quick="a minute",
         full="6 minutes",
         options=(
-            Option("data", "NAME", "mnist, or glyphs (drawn, nothing to download; with --quick)"),
-            Option("data_dir", "DIR", "where MNIST's files are"),
+            Option("data", "NAME", "mnist, or glyphs, which are drawn (mnist where it is found)"),
+            Option("data_dir", "DIR", "where MNIST's files are (mnist in $MINIGAN_DATA)"),
             Option("steps", "N", "of the generator"),
         ),
     ),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 START, CLOSE = (1.0, 1.0), (0.01, 0.01)
 ORDERS = {False: "simultaneous", True: "alternating"}
+DASHED = {"linestyle": (0, (3, 2)), "linewidth": 2.2}  # to be told apart in grey
 FILMED = ("gan", "wgan", "r1", "unrolled")
 QUICK, FULL, FILM = 400, 1000, 300  # steps; of them so many on film
 Key = tuple[str, bool]  # the game, and whether steps alternate
@@ -94,21 +95,34 @@ def _draw_paths(
     fields: dict[str, Any],
 ) -> None:
     title = f"The Dirac-GAN from (1, 1), rate {RATE}; arrows: a simultaneous step; star: the rest"
-    with drawing(title, 2, 4, (14, 7.6)) as (figure, axes):
+    title += "\nmarkers: the ends, unless they lie outside; dashes: an orbit's last turn"
+    with drawing(title, 2, 4, (14, 7.8)) as (figure, axes):
         for each, (name, game) in zip(axes.flat, GAMES.items(), strict=True):
             _panel(each, fields[name])
             for i, (alternating, order) in enumerate(ORDERS.items()):
                 points = paths[name, alternating]
                 radius = predicted[name, alternating].radius
                 said = "no rest at 0" if radius is None else f"ρ = {radius:.4f}"
-                look = measured(i, marker=None)
-                each.plot(*points.T, **look, label=f"{order}, {said}")
-                end = measured(i, linestyle="", ms=7, zorder=5)
-                each.plot(*points[-1:].T, **end, clip_on=True)
+                shown = _last_turn(points) if alternating else points
+                end = {"ms": 7, "markevery": [len(shown) - 1], "zorder": 3 + i}
+                look = measured(i, **end, **(DASHED if alternating else {}))
+                each.plot(*shown.T, **look, label=f"{order}, {said}")
             label(each, "θ (generator)", "ψ (critic)", game.title, loc="upper right", fontsize=7,
                   framealpha=1)  # fmt: skip
             each.set_ylim(-2.2, 3.2)
         save(figure, path)
+
+
+def _last_turn(points: np.ndarray) -> np.ndarray:
+    """The end of a path from a full turn around 0 on; all of it where it comes to 0.
+
+    Dashes on many turns of one orbit would fill each other's gaps.
+    """
+    if converged(points):
+        return points
+    angle = np.unwrap(np.arctan2(points[:, 1], points[:, 0]))
+    before = np.flatnonzero(np.abs(angle - angle[-1]) > 2 * np.pi)
+    return points[before[-1] if len(before) else 0 :]
 
 
 def _draw_eigenvalues(path: Path, predicted: dict[Key, Prediction]) -> None:
@@ -125,6 +139,7 @@ def _draw_eigenvalues(path: Path, predicted: dict[Key, Prediction]) -> None:
                 values = np.array(predicted[name, alternating].eigenvalues)
                 look = measured(i, linestyle="", ms=9, markeredgewidth=1.8)
                 each.plot(values.real, values.imag, **look, label=said)
+            each.plot([], [], " ", label="GP: no rest, none to show")
             each.set_xlim(0.94, 1.012)
             each.set_ylim(-0.12, 0.12)
             label(each, "real part", "imaginary part", f"{order} steps", loc="upper left")

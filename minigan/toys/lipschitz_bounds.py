@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from inspect import signature
 from math import inf, prod
 from typing import Any
 
@@ -26,6 +27,10 @@ from .lipschitz_conv import reshaped_norm
 from .lipschitz_rules import RULES, Shape, rule
 
 
+class Unbounded(TypeError):
+    """A layer has no rule, or none that gives a finite bound."""
+
+
 @dataclass(frozen=True)
 class LayerBound:
     """What is known of one layer.
@@ -34,7 +39,7 @@ class LayerBound:
         name: its dotted name in the network.
         layer: its type's name.
         shape, out_shape: of one input and one output.
-        upper: no pair of inputs has a larger quotient.
+        upper: no pair of inputs has a larger quotient; None where ``ladder`` found no bound.
         how: where this number is from.
         reshaped: of a convolution, the norm of its kernel as a matrix, which is no bound.
     """
@@ -43,7 +48,7 @@ class LayerBound:
     layer: str
     shape: Shape
     out_shape: Shape
-    upper: float
+    upper: float | None
     how: str
     reshaped: float | None = None
 
@@ -70,14 +75,15 @@ def layer_bounds(net: nn.Module, shape: Shape) -> list[LayerBound]:
         shape: of one input, without the batch.
 
     Raises:
-        TypeError: ``net`` is no module, or holds a layer that cannot be bounded.
+        Unbounded: a layer has no finite bound.
+        TypeError: ``net`` is no module, or does not turn one Tensor into one Tensor.
         ValueError: the input does not fit, or a layer's numbers are not finite.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.LeakyReLU(0.2), nn.Flatten())
     >>> [(each.layer, each.out_shape) for each in layer_bounds(net, (3, 4, 4))]
     [('Conv2d', (8, 4, 4)), ('LeakyReLU', (8, 4, 4)), ('Flatten', (128,))]
     """
-    return [_bound(*each) for each in layers(evaluated(net), shape)]
+    return [bound(*each) for each in layers(evaluated(net), shape)]
 
 
 def product_bound(net: nn.Module, shape: Shape) -> float:
@@ -108,23 +114,47 @@ def evaluated(net: nn.Module) -> nn.Module:
 
 def layers(net: nn.Module, shape: Shape) -> Iterator[tuple[str, nn.Module, Shape, Shape]]:
     """(name, layer, input shape, output shape) of an ``evaluated`` network, Sequentials opened."""
+    if not isinstance(shape, tuple | list):
+        raise TypeError(f"lipschitz: shape expects a tuple, as (3, 32, 32), got {shape!r}")
     shape = tuple(shape)
     if not shape or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
         raise ValueError(f"lipschitz: shape expects positive numbers for one input, got {shape}")
     x = Tensor(np.zeros((2, *shape)))
     for name, layer in _opened(net, ""):
+        called = f"lipschitz: {_called(layer, name)}"
+        _expect_one_input(layer, called)
+        if x.ndim < 2:
+            raise TypeError(f"{called} expects inputs (N, …), the layer before gives {x.shape}")
         try:
             with no_grad(), np.errstate(all="ignore"):  # only the shapes count
                 y = layer(x)
         except (RuntimeError, ValueError, IndexError) as error:
             raise ValueError(
-                f"lipschitz: {_called(layer, name)} does not take inputs of shape {x.shape[1:]} "
-                f"({error})"
+                f"{called} does not take inputs of shape {x.shape[1:]} ({error})"
             ) from error
-        if not isinstance(y, Tensor) or y.ndim < 2 or len(y) != 2:
-            raise TypeError(f"lipschitz: {_called(layer, name)} expects to give one Tensor (N, …)")
+        if not isinstance(y, Tensor):
+            raise TypeError(
+                f"{called} gives a {type(y).__name__}, expected one Tensor (N, …); wrap it in a "
+                "Module that picks one of its outputs"
+            )
+        if y.shape[:1] != (2,):
+            raise TypeError(
+                f"{called} gives shape {y.shape} for 2 inputs of shape {x.shape[1:]}, expected one "
+                "output for each; of one that joins its inputs, give the part that sees them joined"
+            )
         yield name, layer, x.shape[1:], y.shape[1:]
         x = y
+
+
+def _expect_one_input(layer: nn.Module, called: str) -> None:
+    try:
+        signature(layer.forward).bind(None)
+    except TypeError:
+        taken = ", ".join(signature(layer.forward).parameters)
+        raise TypeError(
+            f"{called} takes ({taken}), expected one Tensor; wrap it in a Module that fixes the "
+            "others"
+        ) from None
 
 
 def _opened(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
@@ -146,16 +176,21 @@ def _called(layer: nn.Module, name: str) -> str:
     return f"{type(layer).__name__} {name!r}" if name else type(layer).__name__
 
 
-def _bound(name: str, layer: nn.Module, shape: Shape, out_shape: Shape) -> LayerBound:
+def bound(name: str, layer: nn.Module, shape: Shape, out_shape: Shape) -> LayerBound:
+    """The bound of one of the ``layers``.
+
+    Raises:
+        Unbounded: there is none.
+    """
     found = RULES.get(type(layer).forward)
     if found is None:
-        raise TypeError(
+        raise Unbounded(
             f"lipschitz: there is no bound for {_called(layer, name)}; build the network of "
             "Sequentials of known layers, or give it a rule (lipschitz_rules.rule)"
         )
     upper, how = found(layer, shape, out_shape)
     if not 0 <= upper < inf:
-        raise TypeError(f"lipschitz: {_called(layer, name)} has no finite bound: {how}")
+        raise Unbounded(f"lipschitz: {_called(layer, name)} has no finite bound: {how}")
     reshaped = reshaped_norm(layer) if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) else None
     return LayerBound(name, type(layer).__name__, shape, out_shape, upper, how, reshaped)
 
@@ -163,4 +198,4 @@ def _bound(name: str, layer: nn.Module, shape: Shape, out_shape: Shape) -> Layer
 @rule(Residual)
 def _residual(layer: Any, shape: Shape, out_shape: Shape) -> tuple[float, str]:
     inner = nn.Sequential(dict(layer._modules))
-    return 1 + prod(_bound(*each).upper for each in layers(inner, shape)), "1 + the product inside"
+    return 1 + prod(bound(*each).upper for each in layers(inner, shape)), "1 + the product inside"

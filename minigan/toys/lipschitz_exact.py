@@ -83,6 +83,10 @@ def exact_constant(net: nn.Module, box: Box) -> Exact:
     >>> exact_constant(net, Box.of(-1, 1, (1,)))
     Exact(value=1.0, upper=1.0, patterns=2, thin=2, programs=4)
     """
+    if not isinstance(box, Box):
+        raise TypeError(
+            f"exact_constant: box expects a Box, as of Box.of(-1, 1, shape), got {box!r}"
+        )
     stages, slopes = _stages(net, box)
     search = _Search(stages, slopes)
     mid, half = (box.high + box.low).ravel() / 2, (box.high - box.low).ravel() / 2

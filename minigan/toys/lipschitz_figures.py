@@ -85,11 +85,15 @@ def _once(axes: Axes) -> None:
 
 
 def save_domains(folder: Path, found: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
-    """domains.png: constants on growing and shrinking intervals."""
-    title = "sin x and sigmoid x have a Lipschitz constant on the whole line, x² and √x have none"
-    with drawing(title, 1, 2, (11.4, 4.8), sharey=True) as (figure, axes):
+    """domains.png: constants on growing and shrinking intervals.
+
+    Three functions have the same constant, 1, everywhere: their markers lie in one another.
+    """
+    title = "|x|, sin x, tanh x and sigmoid x have a Lipschitz constant, x² and √x have none"
+    level = ("sigmoid x", "|x|", "sin x", "tanh x")
+    with drawing(title, 1, 2, (12.6, 5.4), sharey=True) as (figure, axes):
         for at, names, x, says in (
-            (axes[0, 0], ("x²", "sin x", "sigmoid x"), "half-width R of [−R, R]", "growing"),
+            (axes[0, 0], ("x²", *level), "half-width R of [−R, R]", "growing"),
             (axes[0, 1], ("√x",), "left end δ of [δ, 1]", "shrinking; pairs 5·10⁻⁴ apart"),
         ):
             for i, name in enumerate(names):
@@ -97,15 +101,16 @@ def save_domains(folder: Path, found: Mapping[str, Sequence[Mapping[str, float]]
                 domain = [row["domain"] for row in rows]
                 exact = {**EXACT, "label": "exact" if i == 0 else None}
                 at.loglog(domain, [row["exact"] for row in rows], **exact)
-                look = measured(i, linestyle="none", ms=8)
+                size = {"|x|": 15, "sin x": 11}.get(name, 7)
+                look = measured(i, linestyle="none", ms=size, markerfacecolor="none")
                 at.loglog(
                     domain, [row["gradient"] for row in rows], **look, label=f"{name}: gradient"
                 )
-                look = measured(i, linestyle="none", ms=3.5, markerfacecolor="black")
-                at.loglog(
-                    domain, [row["quotient"] for row in rows], **look, label=f"{name}: quotient"
-                )
-            label(at, x, "Lipschitz constant on the interval", f"the interval is {says}")
+                dot = {"linestyle": "none", "marker": ".", "ms": 5, "color": "black"}
+                named = {"label": "all quotients"} if i == len(names) - 1 else {}
+                at.loglog(domain, [row["quotient"] for row in rows], **dot, **named)
+            title = f"the interval is {says}"
+            label(at, x, "Lipschitz constant on the interval", title, markerscale=0.7)
         axes[0, 1].invert_xaxis()
         save(figure, folder / "domains.png")
 
@@ -149,7 +154,8 @@ def save_convolutions(
             short = np.maximum(1 - trace / last.exact, 1e-16)
             look = measured(i, markevery=0.15, label=f"{name}, {last.side} × {last.side} pixels")
             axes[0, 2].loglog(np.arange(1, len(trace) + 1), short, **look)
-        label(axes[0, 2], "power iterations", "share of the exact norm still missing", "from below")
+        says = "from below; stands still where σ₁ and σ₂ all but agree"
+        label(axes[0, 2], "power iterations", "share of the exact norm still missing", says)
         save(figure, folder / "convolutions.png")
 
 
@@ -198,7 +204,8 @@ def save_training(folder: Path, records: Mapping[str, Sequence[Record]], distanc
             decades = np.log10([values.min(), values.max()])
             at.set(yscale="log", ylim=(10 ** np.floor(decades[0]), 10 ** np.ceil(decades[1])))
             at.minorticks_off()
-            at.axhline(1, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
+            dots = {"color": "black", "linewidth": 0.8, "linestyle": (0, (1, 2))}
+            at.axhline(1, **dots, label="1, what penalty and spectral norm ask for")
             label(at, "", "Lipschitz constant" if not column else "", METHODS[method])
             at.get_legend().remove()
             at = axes[1, column]

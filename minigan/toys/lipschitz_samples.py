@@ -19,6 +19,7 @@ Map = Callable[[Tensor], Tensor]
 STEPS = (0.1, 0.01, 0.001)  # how far neighbours are, as shares of the reach
 NEAREST = 1e-4  # closer pairs, as a share of the reach, tell more of rounding than of f
 ROUNDED = 1e-13  # of |f|: some hundred roundings of float64
+LARGEST = 1e150  # of a box's ends: squares of larger distances leave the range of floats
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Box:
         low, high: float64 arrays of the shape of one input.
 
     Raises:
-        ValueError: no finite numbers with low < high, or another shape.
+        ValueError: no finite numbers with low < high, at most 1e150 in size, or another shape.
 
     >>> box = Box.of(-1, 1, (2,))
     >>> box.low, round(box.diagonal, 4)
@@ -42,7 +43,9 @@ class Box:
     @classmethod
     def of(cls, low: Any, high: Any, shape: tuple[int, ...] | None = None) -> Box:
         """Ends are numbers or arrays that broadcast to ``shape`` (default: their own)."""
-        low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+        low, high = numbers("Box", low), numbers("Box", high)
+        if isinstance(shape, int):
+            shape = (shape,)
         try:
             shape = np.broadcast_shapes(low.shape, high.shape) if shape is None else tuple(shape)
             low, high = np.broadcast_to(low, shape), np.broadcast_to(high, shape)
@@ -55,6 +58,8 @@ class Box:
             raise ValueError(f"Box: expected at least one dimension and number, got shape {shape}")
         if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
             raise ValueError(f"Box: expected finite ends with low < high, got {low} and {high}")
+        if max(abs(low).max(), abs(high).max()) > LARGEST:
+            raise ValueError(f"Box: expected ends of at most {LARGEST:g}, got {low} and {high}")
         return cls(low, high)
 
     @property
@@ -111,8 +116,8 @@ def gradient_norms(
     (array([5.]), array([[0.6, 0.8]]))
     """
     x = points("gradient_norms", x)
-    if steps < 1:
-        raise ValueError(f"gradient_norms: steps expects a number from 1 on, got {steps}")
+    whole("gradient_norms", "steps", steps, least=1)
+    whole("gradient_norms", "seed", seed)
     with np.errstate(all="ignore"):  # values that are not finite are refused below
         at = Tensor(x).requires_grad_()
         value = _rows("gradient_norms", f(at), len(x))
@@ -139,11 +144,29 @@ def points(where: str, x: Any) -> np.ndarray:
     Raises:
         ValueError: it is not that.
     """
-    x = np.asarray(x, np.float64)
+    x = numbers(where, x)
     if x.ndim < 2 or not x.size:
         raise ValueError(f"{where}: expected points (N, …), at least one, got shape {x.shape}")
     _finite(where, x)
     return x
+
+
+def numbers(where: str, x: Any) -> np.ndarray:
+    """x as a float64 array.
+
+    Raises:
+        ValueError: it is none, such as a ragged list.
+    """
+    try:
+        return np.asarray(x, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{where}: expected an array of real numbers, got {x!r}") from None
+
+
+def whole(where: str, name: str, value: Any, least: int = 0) -> None:
+    """Raises a ValueError unless ``value`` is an int from ``least`` on."""
+    if type(value) is not int or value < least:
+        raise ValueError(f"{where}: {name} expects a whole number from {least} on, got {value!r}")
 
 
 def _rows(where: str, value: Tensor, count: int) -> Tensor:

@@ -184,7 +184,8 @@ def _do_all(folder: Path, jobs: list[Job], processes: int) -> None:
 
 
 def _rows(plan: Plan, runs: Runs) -> list[dict[str, Any]]:
-    """What the last look at every run found; "exact" is what a perfect sampler reaches."""
+    """What the last look at every run found; "exact" is what a perfect sampler reaches: of EM,
+    what two sets of real points have between them."""
     rows = []
     for d in plan.data:
         real = points(d, SAMPLES, stream(plan.seeds[0], "perfect sampler"))
@@ -202,7 +203,8 @@ def _rows(plan: Plan, runs: Runs) -> list[dict[str, Any]]:
             if plan.truth:
                 floors = [panel_of(plan.job(d, c, s)).floor["em"] for s in plan.seeds]
                 measured = [r["truth"]["em"] for r in last]
-                rows.append(_spread(f"{d}, {c}: EM, floor", measured, float(np.mean(floors)), {}))
+                what = f"{d}, {c}: EM, beside two real sets'"
+                rows.append(_spread(what, measured, float(np.mean(floors)), {}))
     return rows
 
 
@@ -233,15 +235,17 @@ def table(plan: Plan, rows: list[dict[str, Any]]) -> str:
                 continue
             quality = found[f"{d}, {c}: high quality"]
             said = [modes.get("published", {}).get(name, "–") for name in PUBLISHED]
-            share = _mean(quality["measured"], quality.get("spread"), 100)
+            share = _mean(quality["measured"], quality.get("spread"), 100, ".1f")
             counted = f"{_mean(modes['measured'], modes.get('spread'))} of {modes['exact']}"
             lines.append(_line(d, c, counted, share, *said))
     protocol = PROTOCOLS[plan.protocol]
-    seeds = f"{len(plan.seeds)} seeds" if len(plan.seeds) > 1 else "one seed"
+    seeds = "one seed"
+    if len(plan.seeds) > 1:
+        seeds = f"{len(plan.seeds)} seeds, mean ± standard deviation"
     lines += [
         "",
         f"Here: {protocol.title} ({protocol.source}), {plan.steps} of its {protocol.steps} "
-        f"generator steps (factor {plan.factor:g}), {seeds}, mean ± standard deviation; "
+        f"generator steps (factor {plan.factor:g}), {seeds}; "
         f"{SAMPLES} samples, high quality within 3 std of a mode, "
         f"which a perfect sampler's are in {100 * PERFECT:.2f} %.",
         "",
@@ -254,7 +258,8 @@ def _line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _mean(mean: float, spread: float | None, factor: int = 1) -> str:
+def _mean(mean: float, spread: float | None, factor: int = 1, alone: str = "g") -> str:
+    """``alone`` is the format of a mean without a spread."""
     if spread is None:
-        return f"{factor * mean:.3g}"
+        return f"{factor * mean:{alone}}"
     return f"{factor * mean:.1f} ± {factor * spread:.1f}"

@@ -41,14 +41,20 @@ def draw(folder: Path, data: str, found: Found, words: str) -> None:
 
 
 def draw_truth(folder: Path, data: str, found: Found, panel: TruthPanel) -> None:
-    """The truth panel of every contender, first seed."""
+    """The truth panel of every contender, first seed, with what its critic says of EM or JS."""
     for name, (run, *_) in found.items():
-        steps = [row["step"] for row in run.rows]
-        said = [row["estimate"] for row in run.rows]
-        estimates = None if None in said else said
-        measures = [row["truth"] for row in run.rows]
-        title = f"{name} on the {data}"
-        save_truth(folder / f"{data}-{name}-truth.png", panel, steps, measures, title, estimates)
+        steps, measures, em, js = (
+            [row[key] for row in run.rows] for key in ("step", "truth", "estimate", "js_bound")
+        )
+        save_truth(
+            folder / f"{data}-{name}-truth.png",
+            panel,
+            steps,
+            measures,
+            f"{name} on the {data}",
+            estimates=None if None in em else em,
+            js_estimates=None if None in js else js,
+        )
 
 
 def _panel(axes: Axes, data: str, run: Run, look: int, real: np.ndarray) -> None:
@@ -75,9 +81,12 @@ def _shown(data: str) -> np.ndarray:
     return real.points if real.modes is None else real.modes
 
 
-def _legend(data: str) -> str:
-    real = "crosses: the modes" if len(_shown(data)) < 100 else "black: real points"
-    return f"{real}; blue: generated points; lines: the critic's contours, dark is low"
+def _legend(data: str, more: str = "") -> str:
+    """What the marks of a panel mean, by their shape."""
+    modes = len(_shown(data)) < 100
+    real = "crosses: the modes" if modes else "black specks: real points"
+    text = f"{real}; dots: generated points; {more}lines: the critic's contours, dark is low"
+    return f"{text}\nabove each: modes found and share of high-quality samples" if modes else text
 
 
 def _said(run: Run, look: int) -> str:
@@ -90,8 +99,6 @@ def _draw_time(path: Path, data: str, first: Mapping[str, Run], words: str) -> N
     real = _shown(data)
     height = 1.0 + 2.5 * len(first)
     title = f"The {data} over time: {words}\n{_legend(data)}"
-    if next(iter(first.values())).rows[0]["modes"] is not None:
-        title += "\nabove each: modes found and share of high-quality samples"
     size, shared = (12, height), {"sharex": True, "sharey": True}
     with drawing(title, len(first), COLUMNS, size, **shared) as (figure, axes):
         for line, (name, run) in zip(axes, first.items(), strict=True):
@@ -110,8 +117,9 @@ def _draw_field(path: Path, data: str, first: Mapping[str, Run], words: str) -> 
     real, side = _shown(data), np.linspace(-BOXES[data], BOXES[data], SIDE)
     columns = min(4, len(first))
     rows = -(-len(first) // columns)
-    title = f"Where the critic would push a point, at the end: {words}\n{_legend(data)}"
-    size = (max(9.5, 3.4 * columns), 0.9 + 3.2 * rows)
+    title = f"Where the critic would push a point, at the end: {words}"
+    title += f"\n{_legend(data, 'arrows: up the critic; ')}"
+    size = (max(9.5, 3.4 * columns), 1.1 + 3.2 * rows)
     with drawing(title, rows, columns, size) as (figure, axes):
         for each in axes.flat[len(first) :]:
             each.set_axis_off()
@@ -134,10 +142,14 @@ def _film(path: Path, data: str, first: Mapping[str, Run]) -> None:
     rows = -(-len(first) // columns)
     frames = []
     looks = min(len(run.rows) for run in first.values())
+    scored = next(iter(first.values())).rows[0]["modes"] is not None
     for look in progress(range(looks), f"frames of the {data}"):
         step = next(iter(first.values())).rows[look]["step"]
-        size = (max(5, 3 * columns), 0.7 + 3 * rows)
-        with drawing(f"The {data}, generator step {step}", rows, columns, size) as (figure, axes):
+        size = (max(5, 3 * columns), 1.0 + 3 * rows)
+        title = f"The {data}, generator step {step}"
+        if scored:
+            title += "\nabove each: modes found, high-quality samples"
+        with drawing(title, rows, columns, size) as (figure, axes):
             for each in axes.flat[len(first) :]:
                 each.set_axis_off()
             for each, (name, run) in zip(axes.flat, first.items(), strict=False):

@@ -17,6 +17,8 @@ from ..array import Generator
 from ..gan import ImageShape, Networks
 from ..nn import init
 from ..ops.extremes import amax
+from .lipschitz_operator import spectral_norm
+from .lipschitz_rules import Shape, rule
 
 Start = Callable[[nn.Module, Generator], None]
 
@@ -34,6 +36,12 @@ class Maxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return amax(self.pieces(x).reshape(len(x), *self.shape), dim=1)
+
+
+@rule(Maxout)
+def _maxout(layer: Any, shape: Shape, out_shape: Shape) -> tuple[float, str]:
+    """|max_k aₖ - max_k bₖ|² ≤ Σ_k |aₖ - bₖ|², summed over the outputs: ‖W(x - y)‖²."""
+    return spectral_norm(layer.pieces.weight.array), "the largest singular value of all pieces"
 
 
 class Packed(nn.Module):
@@ -146,13 +154,13 @@ PROTOCOLS = {
     ),
     "wgan-gp": Protocol(
         "WGAN-GP's protocol",
-        "G 2-512-512-512-2 ReLU, D 2-512-512-512-1 ReLU, Adam(1e-4, β1 0.5), batch 256",
+        "G 2-512-512-512-2 ReLU, D 2-512-512-512-1 ReLU, Adam(1e-4, β1 0.5, β2 0.9), batch 256",
         "Gulrajani et al. 2017, arXiv 1704.00028, its toy",
         2,
         lambda latent: layered(nn.ReLU, latent, 512, 512, 512, 2),
         lambda inputs: layered(nn.ReLU, inputs, 512, 512, 512, 1),
         started(init.kaiming_uniform_),
-        {"lr": 1e-4, "beta1": 0.5},
+        {"lr": 1e-4, "beta1": 0.5, "beta2": 0.9},
         256,
         100_000,
     ),

@@ -58,7 +58,7 @@ class Run(NamedTuple):
     Attributes:
         rows: {"step", "modes", "quality", "estimate", "js_bound", "truth"}; None where there is
             no such thing.  "estimate" is what a Wasserstein critic says of EM, "js_bound" what a
-            discriminator proves of JS, "truth" what the truth panel measures.
+            discriminator says of JS, "truth" what the truth panel measures.
         samples: float32 (looks, SHOWN, 2).
         heights: what the critic says on ``places``, float32 (looks, SIDE, SIDE).
     """
@@ -166,12 +166,18 @@ class Look:
 
     @no_grad()
     def _said(self, made: np.ndarray) -> dict[str, float | None]:
-        """What the critic says of the two distributions, where its loss has such a meaning."""
+        """What the critic says of the two distributions, where its loss has such a meaning.
+
+        A discriminator's ln 2 - loss/2 is at most JS, but for the samples' chance.  One of packs of
+        m independent points says it of packs, whose JS is at most m times that of points (the
+        chain rule of mutual information), hence its m-th part.
+        """
         critic, loss = self.trainer.networks.critic, self.trainer.settings.loss
+        pack = critic.size if isinstance(critic, Packed) else 1
         with evaluating(critic):
             real, fake = critic(Tensor(self.real.points)), critic(Tensor(made))
         estimate = -wgan_critic(real, fake).item() if loss == "wgan" else None
-        bound = log(2) - bce_critic(real, fake).item() / 2 if loss == "bce" else None
+        bound = (log(2) - bce_critic(real, fake).item() / 2) / pack if loss == "bce" else None
         return {"estimate": estimate, "js_bound": bound}
 
     @no_grad()

@@ -3,7 +3,8 @@
 1. TV, KL, JS and EM and their derivatives over θ, exact and as trained networks estimate them,
    for two parallel lines and for two Gaussians;
 2. the discriminator trained on two Gaussians beside the best one, D* = p/(p + q);
-3. a θ that descends what a discriminator says, and one that descends what a critic says.
+3. a θ that descends what a discriminator says of KL or of JS, and one that descends what a critic
+   says of EM, for both families.
 
 Source: Arjovsky, Chintala & Bottou 2017, arXiv 1701.07875, example 1 and figure 1.
 """
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
 NAMES = Four("TV", "KL (nats)", "JS (nats)", "EM (units of θ)")
 SHORT = Four("TV", "KL", "JS", "EM")
-START = 0.8  # where θ begins to descend
+STARTS = {LINES.name: 0.8, GAUSSIANS.name: 1.5}  # where θ begins to descend
+SAID = {"kl": "KL by a discriminator", "js": "JS by a discriminator", "em": "EM by a critic"}
+FILMED = ("js", "em")
+NO_TV = "no estimate: a discriminator\nproves TV by counting D > ½,\nand a count has no slope"
 
 
 class Size(NamedTuple):
@@ -68,11 +72,16 @@ def _rows(family: Apart, found: dict[float, rivals.Estimated]) -> list[dict[str,
     rows = []
     for theta, estimated in found.items():
         exact, slope = family.exact(theta), family.slope(theta)
+        aims = {"EM": abs(theta) * slant(theta), "dEM/dθ": np.sign(theta) * slant(theta)}
         for i, name in enumerate(SHORT):
-            where = f"of {family.name.lower()} at θ = {theta:g}"
-            rows.append(row(f"{name} {where}", estimated.values[i], exact[i]))
-            if estimated.slopes[i] is not None:
-                rows.append(row(f"d{name}/dθ {where}", estimated.slopes[i], slope[i]))
+            said = ((name, estimated.values[i], exact[i]),
+                    (f"d{name}/dθ", estimated.slopes[i], slope[i]))  # fmt: skip
+            for what, measured_one, exact_one in said:
+                if measured_one is None:
+                    continue
+                allowed = f" (λ = 10 allows {aims[what]:.3g})" if what in aims and theta else ""
+                where = f"{what} of {family.name.lower()} at θ = {theta:g}{allowed}"
+                rows.append(row(where, measured_one, exact_one))
     return rows
 
 
@@ -84,19 +93,23 @@ def _draw_distances(
     fine = np.linspace(thetas[0], thetas[-1], 201)
     title = f"{family.name} at distance θ: exact, and after {steps} steps of training"
     with drawing(title, 2, 4, (14.5, 6.4), sharex=True) as (figure, axes):
-        for row_of_axes, exact, estimated in (
-            (axes[0], family.exact, [e.values for e in found.values()]),
-            (axes[1], family.slope, [e.slopes for e in found.values()]),
+        for below, exact, estimated in (
+            (0, family.exact, [e.values for e in found.values()]),
+            (1, family.slope, [e.slopes for e in found.values()]),
         ):
             curves = [exact(t) for t in fine]
             there = [t for t in range(len(thetas)) if exact(thetas[t]).em is not None]
-            for i, each in enumerate(row_of_axes):
+            for i, each in enumerate(axes[below]):
                 _exact_curve(each, fine, [values[i] for values in curves])
+                if below and not any(values[i] for values in curves):
+                    each.set_ylim(-1.15, 1.15)  # the scale of dEM/dθ: what is 0 looks like it
                 if estimated[0][i] is not None:
                     said = "critic" if i == 3 else "discriminator"
                     look = measured(i, linestyle="", markeredgewidth=1.5)
                     points = [estimated[t][i] for t in there]
                     each.plot(thetas[there], points, **look, label=f"by a {said}")
+                else:
+                    each.text(0.03, 0.56, NO_TV, transform=each.transAxes, fontsize=8)
         allowed = {"color": "#707070", "linestyle": ":", "zorder": 1, "label": "λ = 10 allows"}
         axes[0, 3].plot(fine, np.abs(fine) * slant(fine), **allowed)
         signs = np.where(fine == 0, np.nan, np.sign(fine))
@@ -108,7 +121,7 @@ def _draw_distances(
         save(figure, path)
 
 
-def slant(theta: np.ndarray) -> np.ndarray:
+def slant(theta: Any) -> Any:
     """1 + |θ|/2λ: the slope s that is best for s·|θ| - λ(s - 1)², the penalized critic's aim."""
     return 1 + np.abs(theta) / (2 * PENALTY)
 
@@ -117,7 +130,7 @@ def _exact_curve(axes: Axes, x: np.ndarray, y: list[float | None]) -> None:
     """The curve, broken where it jumps (at 0, in the middle), without what is infinite."""
     values = np.array([np.nan if v is None else v for v in y], float)
     if np.isnan(values).all():
-        axes.text(0.5, 0.5, "there is none", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.9, "exact: there is none", transform=axes.transAxes, ha="center")
         return
     values[np.isinf(values)] = np.nan
     middle = len(x) // 2
@@ -165,35 +178,42 @@ def _best_discriminator(folder: Path, seed: int, steps: int) -> list[dict[str, A
 def _descent(folder: Path, seed: int, steps: int) -> list[dict[str, Any]]:
     x = np.linspace(-0.6, 1.2, 181, dtype=np.float32)
     at = np.stack([x, np.full_like(x, 0.5)], 1)
-    said = {"js": "JS by a discriminator", "em": "EM by a critic"}
+    families = {family.name: family for family in (LINES, GAUSSIANS)}
+    runs = [(name, player) for name in families for player in SAID]
     paths = {
-        player: rivals.descend(LINES, player, START, steps, seed, at)
-        for player in progress(said, "θ descends")
+        (name, player): rivals.descend(families[name], player, STARTS[name], steps, seed, at)
+        for name, player in progress(runs, "θ descends")
     }
-    ideal = [max(0.0, START - 0.02 * step) for step in range(steps + 1)]
-    title = "A generator with one parameter descends what its opponent says"
-    with drawing(title, size=(7.2, 4.4)) as (figure, axes):
-        each = axes[0, 0]
-        each.plot(ideal, **EXACT, label="down the exact EM")
-        for i, (player, path) in enumerate(paths.items()):
-            each.plot(path.theta, **measured(i, markevery=max(1, steps // 12)), label=said[player])
-        label(each, "steps of θ (SGD, rate 0.02)", "θ (distance of the lines)")
+    ideal = {
+        (name, player): rivals.exact_descent(families[name], player, STARTS[name], steps)
+        for name, player in runs
+    }
+    title = "A generator with one parameter descends what its opponent says\n"
+    title += "(TV, as a discriminator proves it, is a count: no slope to descend)"
+    with drawing(title, 1, 2, (11.5, 4.4)) as (figure, axes):
+        for each, name in zip(axes.flat, families, strict=True):
+            for i, (player, who) in enumerate(SAID.items()):
+                line = {**EXACT, "linewidth": 1.4, "label": None if i else "down the exact slopes"}
+                each.plot(ideal[name, player], **line)
+                every = max(1, steps // 12)
+                look = measured(i, linestyle="", markevery=(i * every // 3, every), zorder=3)
+                each.plot(paths[name, player].theta, **look, label=who)
+            lowest = min(min(paths[name, player].theta) for player in SAID)
+            each.set_ylim(min(0.0, lowest) - 0.1, 1.25 * STARTS[name])
+            label(each, f"steps of θ (SGD, rate {rivals.RATE})", "θ (distance)", name)
         save(figure, folder / "descent.png")
     every = max(1, steps // 40)
-    frames = [
-        _frame(x, paths, said, step) for step in progress(range(0, steps + 1, every), "frames")
-    ]
+    shown = {player: paths[LINES.name, player] for player in FILMED}
+    frames = [_frame(x, shown, step) for step in progress(range(0, steps + 1, every), "frames")]
     save_animation(folder / "descent.gif", frames)
     return [
-        row("θ after descending the critic's EM", paths["em"].theta[-1], 0.0, start=START),
-        row("θ after descending the discriminator's JS", paths["js"].theta[-1], START,
-            start=START, note="the exact JS is flat: θ stays"),
+        row(f"θ of {name.lower()} after descending {SAID[player]}", paths[name, player].theta[-1],
+            ideal[name, player][-1], start=STARTS[name])
+        for name, player in runs
     ]  # fmt: skip
 
 
-def _frame(
-    x: np.ndarray, paths: dict[str, rivals.Path], said: dict[str, str], step: int
-) -> np.ndarray:
+def _frame(x: np.ndarray, paths: dict[str, rivals.Path], step: int) -> np.ndarray:
     with drawing(f"What each opponent sees, step {step}", 1, 2, (9, 3.8)) as (figure, axes):
         for i, (player, path) in enumerate(paths.items()):
             each, seen = axes[0, i], path.seen[step]
@@ -206,5 +226,5 @@ def _frame(
             each.set_ylim((-0.05, 1.5) if player == "js" else (-1.3, 2.1))
             each.set_yticks(np.linspace(*((0, 1) if player == "js" else (-1, 1)), 5))
             quantity = "D (probability of “real”)" if player == "js" else "f (units of θ), f(0) = 0"
-            label(each, "x (height ½)", quantity, said[player], loc="upper right")
+            label(each, "x (height ½)", quantity, SAID[player], loc="upper right")
         return pixels(figure)

@@ -79,17 +79,22 @@ class Discriminator:
 
     @no_grad()
     def tv(self, real: Tensor, fake: Tensor) -> float:
-        """P(D > ½ | real) - P(D > ½ | fake): at most TV, its value at D*."""
+        """P(D > ½ | real) - P(D > ½ | fake): at most TV, its value at D*.
+
+        A share of points that a threshold counts: it has no derivative in ``fake``.
+        """
         return float((self.network(real).array > 0).mean() - (self.network(fake).array > 0).mean())
 
-    @no_grad()
-    def kl(self, real: Tensor, fake: Tensor) -> float:
+    def kl(self, real: Tensor, fake: Tensor) -> Tensor:
         """E l(x) + 1 - E exp(l(G(z))), l the logit: at most KL(real ‖ fake), its value at D*.
+
+        0-d, in nats, differentiable in ``fake``; float64, since the exponential is large where the
+        logit is wrong.
 
         Source: Nguyen, Wainwright & Jordan 2010, arXiv 0809.0853, with T = l + 1.
         """
-        on_real, on_fake = (self.network(x).array.astype(np.float64) for x in (real, fake))
-        return float(on_real.mean() + 1 - np.exp(on_fake).mean())
+        on_real, on_fake = (self.network(x).double() for x in (real, fake))
+        return on_real.mean() + 1 - on_fake.exp().mean()
 
 
 class Critic:

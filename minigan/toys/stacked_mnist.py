@@ -79,20 +79,21 @@ def check(
     """The plan that the options ask for.
 
     Args:
-        data: mnist or glyphs; None: mnist where ``data_dir`` is given, else glyphs.
+        data: mnist or glyphs; None: mnist where its files are found, else glyphs.
         data_dir: the folder with MNIST's files; None: the folder mnist in $MINIGAN_DATA.
         steps: of the generator.
 
     Raises:
         ToyError: another data set, a folder that is not one of MNIST's files, steps below 1.
 
-    >>> check(quick=True).data, check(quick=True, steps="5").steps
-    ('glyphs', 5)
+    >>> check(quick=True, data="glyphs", steps="5").steps
+    5
     """
     plan = Plan("glyphs", None, 5000, 150, 6500, 500)
     if not quick:
         plan = Plan("glyphs", None, 50_000, 1500, 26_000, None)
-    name = data or ("glyphs" if data_dir is None else "mnist")
+    home = _home() if data_dir is None else data_dir
+    name = data or ("glyphs" if home is None else "mnist")
     if name not in ("glyphs", "mnist"):
         raise ToyError(f"stacked-mnist: --data expects glyphs or mnist, got {name!r}")
     if name == "glyphs" and data_dir is not None:
@@ -101,14 +102,19 @@ def check(
         if not (str(steps).isdecimal() and 1 <= int(steps) <= 10**9):
             raise ToyError(f"stacked-mnist: --steps expects a number from 1 on, got {steps!r}")
         plan = plan._replace(steps=int(steps))
-    if name == "mnist":
-        if data_dir is None and os.environ.get("MINIGAN_DATA"):
-            data_dir = Path(os.environ["MINIGAN_DATA"]) / "mnist"
-        try:
-            datasets.count(name, data_dir=data_dir)
-        except DataError as error:
-            raise ToyError(f"stacked-mnist: {error}") from error
-    return plan._replace(data=name, data_dir=None if data_dir is None else str(data_dir))
+    if name == "glyphs":
+        return plan
+    try:
+        datasets.count(name, data_dir=home)
+    except DataError as error:
+        raise ToyError(f"stacked-mnist: {error}") from error
+    return plan._replace(data=name, data_dir=str(home))
+
+
+def _home() -> Path | None:
+    """The folder mnist in $MINIGAN_DATA, where there is one."""
+    folder = Path(os.environ.get("MINIGAN_DATA") or "no-data") / "mnist"
+    return folder if folder.is_dir() else None
 
 
 def stack(digits: ImageData, count: int, seed: int) -> ImageData:
@@ -199,8 +205,8 @@ def run(folder: Path, seed: int, quick: bool, **options: Any) -> dict[str, Any]:
     made = trainer.generate(_noise(trainer, plan.samples, seed))
     labels = {
         "perfect sampler, its own labels": real.labels,
-        "real stacks, by the classifier": kinds(real.images, classify),
-        f"dcgan after {plan.steps} steps": kinds(made, classify),
+        f"real stacks of {digits.name}, by the classifier": kinds(real.images, classify),
+        f"dcgan on {digits.name}, {plan.steps} steps": kinds(made, classify),
     }
     counts = {name: counted(found) for name, found in labels.items()}
     _draw_stacks(folder / "stacks.png", real, looks, digits.name)
@@ -209,9 +215,9 @@ def run(folder: Path, seed: int, quick: bool, **options: Any) -> dict[str, Any]:
         [image_grid(images, 8, scale=2) for images in looks.values()],
         labels=list(looks),
     )
-    _draw_modes(folder / "modes.png", labels, counts, plan.samples)
+    _draw_modes(folder / "modes.png", labels, counts, plan.samples, digits.name)
     modes, kl = perfect(plan.samples)
-    rows = [row("classifier, share of test digits it names rightly", accuracy, 1.0)]
+    rows = [row(f"classifier, share of {digits.name}'s test digits named rightly", accuracy, 1.0)]
     for name, count in counts.items():
         rows.append(row(f"{name}: modes", count.modes, modes))
         rows.append(row(f"{name}: KL to uniform (nats)", count.kl, kl))
@@ -255,20 +261,24 @@ def _draw_stacks(path: Path, real: ImageData, looks: dict[int, np.ndarray], name
 
 
 def _draw_modes(
-    path: Path, labels: dict[str, np.ndarray], counts: dict[str, Count], samples: int
+    path: Path, labels: dict[str, np.ndarray], counts: dict[str, Count], samples: int, name: str
 ) -> None:
-    """How often the modes occur, the frequent ones first."""
-    title = f"How often each of {MODES} modes occurs in {samples} samples, frequent ones first"
+    """How often the modes occur, the frequent ones first.
+
+    A good classifier's curve of real stacks lies on that of their own labels, hence markers, few
+    and apart.
+    """
+    title = f"Stacked {name}: how often each of {MODES} modes occurs in {samples} samples"
     with drawing(title, size=(9.5, 4.6)) as (figure, axes):
         each = axes[0, 0]
         each.axhline(samples / MODES, **EXACT, label="uniform: KL 0")
-        for i, (name, found) in enumerate(labels.items()):
+        for i, (whose, found) in enumerate(labels.items()):
             often = np.sort(np.bincount(found, minlength=MODES))[::-1]
             often = often[often > 0]
-            count = counts[name]
-            look = measured(i, marker=None)
-            words = f"{name}: {count.modes} modes, KL {count.kl:.3f}"
+            count = counts[whose]
+            look = measured(i, markevery=((2 * i + 1) * MODES // 30, MODES // 5))
+            words = f"{whose}: {count.modes} modes, KL {count.kl:.3f}"
             each.plot(np.arange(1, len(often) + 1), often, **look, label=words)
         each.set_yscale("log")
-        label(each, "rank of the mode", "samples of it", loc="upper right")
+        label(each, "rank of the mode, frequent ones first", "samples of it", loc="upper right")
         save(figure, path)

@@ -15,8 +15,7 @@ import numpy as np
 
 from ..data import DataError
 from .canvas import EXACT, drawing, label, measured, save
-from .distances import Grid, binned, em
-from .distances.checks import points as read_points
+from .distances import Grid, binned, checks, em
 from .distances.transport import MOST_ASSIGNED
 
 MEASURES = ("em", "tv", "kl", "js")
@@ -53,7 +52,9 @@ class TruthPanel:
     """
 
     def __init__(self, real: Any, count: int = 500, bins: int = 20, seed: int = 0):
-        real = read_points("truth", "real", real)
+        real = checks.points("truth", "real", real)
+        for name, value, least in (("count", count, 0), ("bins", bins, 1), ("seed", seed, 0)):
+            checks.whole("truth", name, value, least)
         if len(real) < 4 or not 2 <= count <= MOST_ASSIGNED:
             raise DataError(
                 f"truth: expects at least 4 real points and count from 2 to {MOST_ASSIGNED}, got "
@@ -74,7 +75,7 @@ class TruthPanel:
         Raises:
             DataError: too few points, NaN, or points of another dimension.
         """
-        generated = read_points("truth", "generated", generated)
+        generated = checks.points("truth", "generated", generated)
         if generated.shape[1] != self._real.shape[1] or len(generated) < self.count:
             raise DataError(
                 f"truth: generated expects at least {self.count} points of "
@@ -109,6 +110,7 @@ def save_truth(
     rows: Sequence[Mapping[str, float]],
     title: str,
     estimates: Sequence[float] | None = None,
+    js_estimates: Sequence[float] | None = None,
 ) -> None:
     """Save the distances over training as a PNG, each with its floor, atomically.
 
@@ -117,9 +119,14 @@ def save_truth(
         steps: of the generator.
         rows: what ``measure`` gave at each of them.
         estimates: what the critic said at each, E f(x) - E f(G(z)), for the panel of EM.
+        js_estimates: what the discriminator said at each, in nats, for the panel of JS.
     """
     if len(steps) != len(rows) or not rows:
         raise DataError(f"save_truth: expects a row for each step, got {len(rows)}, {len(steps)}")
+    said = {
+        "em": (estimates, "critic's estimate"),
+        "js": (js_estimates, "discriminator's estimate (nats)"),
+    }
     with drawing(f"{title}\n{panel}", 2, 2, (9, 6.4), sharex=True) as (figure, axes):
         for i, (name, each) in enumerate(zip(MEASURES, axes.flat, strict=True)):
             values = [row[name] for row in rows]
@@ -127,10 +134,12 @@ def save_truth(
                 each.plot(steps, values, **EXACT, label="exact EM of the samples")
             else:
                 each.plot(steps, values, **measured(i - 1, marker=None), label="real – generated")
-            if name == "em" and estimates is not None:
-                each.plot(steps, estimates, **measured(1, marker=None), label="critic's estimate")
+            found, who = said.get(name, (None, ""))
+            if found is not None:
+                look = measured(1 if name == "em" else 4, marker=None)
+                each.plot(steps, found, **look, label=who)
             floor = {"color": "#404040", "linewidth": 1.2, "linestyle": (0, (1, 1.5))}
             each.axhline(panel.floor[name], **floor, label="floor: real – real")
-            each.set_ylim(bottom=min(0, min([*(estimates or [0]), 0])) if name == "em" else 0)
+            each.set_ylim(bottom=min([0, *([] if found is None else found)]))
             label(each, "generator steps" if i > 1 else "", NAMES[name])
         save(figure, path)

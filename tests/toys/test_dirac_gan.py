@@ -150,6 +150,17 @@ def test_unrolling_is_what_the_recipe_does():
     assert found.item() == pytest.approx(expected.item(), rel=1e-12)
 
 
+def test_of_an_orbit_the_last_turn_is_shown_and_of_what_comes_to_rest_all():
+    """A step of the orbit turns by about RATE, and the last turn ends within one of a full one."""
+    orbit = play(GAMES["wgan"], (1.0, 1.0), 200, alternating=True)
+    shown = dirac_gan._last_turn(orbit)
+    np.testing.assert_array_equal(shown, orbit[-len(shown) :])
+    angle = np.unwrap(np.arctan2(shown[:, 1], shown[:, 0]))
+    assert 2 * np.pi < abs(angle[-1] - angle[0]) < 2 * np.pi + 2 * RATE
+    calm = play(GAMES["r1"], (1.0, 1.0), 200)
+    np.testing.assert_array_equal(dirac_gan._last_turn(calm), calm)
+
+
 def test_the_toy_leaves_what_it_promises(tmp_path, monkeypatch):
     monkeypatch.setattr(dirac_gan, "QUICK", 12)
     results = toy("dirac-gan").run(tmp_path / "out", quick=True)

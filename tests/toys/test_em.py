@@ -159,6 +159,25 @@ def test_mistakes_are_said_in_a_sentence(arguments, said):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: em([[1.0], [1.0, 2.0]], [1.0]), "em: x expects rows of one length"),
+        (lambda: em([1.0], [1.0], [[0.5], [0.5, 0.1]]), "x_weights expects rows of one length"),
+        (lambda: em([1e308], [-1e308]), r"x expects numbers up to 1e\+150, got 1e\+308"),
+        (lambda: em([0.0], [1.0], p="2"), "em: p expects a number, got '2'"),
+        (lambda: em([0.0], [1.0], p=np.nan), "em: p expects a number, got nan"),
+        (lambda: unit_cases(0), "unit_cases: count expects a whole number from 2 on, got 0"),
+        (lambda: unit_cases(-3), "count expects a whole number from 2 on, got -3"),
+        (lambda: unit_cases(9, seed=-1), "unit_cases: seed expects a whole number from 0 on"),
+    ],
+)
+def test_more_mistakes_are_said_in_a_sentence(call, said):
+    with pytest.raises(DataError, match=said) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
 def test_the_power_is_at_least_one():
     with pytest.raises(DataError, match=r"em: p expects a number from 1 on, got 0\.5"):
         em([0.0], [1.0], p=0.5)

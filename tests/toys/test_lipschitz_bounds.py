@@ -172,6 +172,7 @@ def test_what_is_unknown_is_refused_in_one_sentence():
         (nn.Linear(3, 1), (2,), ValueError, r"Linear does not take inputs of shape \(2,\)"),
         (nn.Linear(3, 1), (), ValueError, "shape expects positive numbers"),
         (nn.Linear(3, 1), (0,), ValueError, "shape expects positive numbers"),
+        (nn.Linear(3, 1), 3, TypeError, r"shape expects a tuple, as \(3, 32, 32\), got 3"),
         ("net", (2,), TypeError, "expected an nn.Module, got str"),
     ):
         with pytest.raises(kind, match=message) as caught:

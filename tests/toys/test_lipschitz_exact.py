@@ -163,3 +163,8 @@ def test_what_cannot_be_enumerated_is_refused():
     long = nn.Sequential(nn.Linear(5000, 5000))
     assert not any([is_tiny(wide, (2,)), is_tiny(smooth, (2,)), is_tiny(long, (5000,))])
     assert is_tiny(nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1)), (2,))
+
+
+def test_a_box_is_a_box():
+    with pytest.raises(TypeError, match=r"exact_constant: box expects a Box, .*, got \(-1, 1\)"):
+        exact_constant(network(([[1]], [0])), (-1, 1))

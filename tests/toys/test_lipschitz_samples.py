@@ -108,6 +108,9 @@ def test_the_box_keeps_neighbours_inside():
         ([0, 0, 0], [1, 1], None, "broadcast"),
         (0, 1, (), "at least one dimension"),
         (0, 1, (0, 3), "at least one dimension"),
+        (-1e308, 1e308, (2,), "ends of at most 1e.150"),
+        ("a", 1, None, "Box: expected an array of real numbers, got 'a'"),
+        ([[1], [1, 2]], 3, None, "Box: expected an array of real numbers"),
     ],
 )
 def test_boxes_that_are_none(low, high, shape, message):
@@ -121,6 +124,7 @@ def test_boxes_that_are_none(low, high, shape, message):
         (np.zeros((0, 2)), "at least one, got shape"),
         (np.zeros(3), r"points \(N, …\)"),
         (np.array([[np.nan]]), "NaN or infinity"),
+        ([[1.0], [1.0, 2.0]], "expected an array of real numbers"),
     ],
 )
 def test_points_that_are_none(x, message):
@@ -143,7 +147,12 @@ def test_values_that_are_not_finite():
             gradient_norms(function, np.zeros((2, 1)))
         with pytest.raises(ValueError, match=r"expected f to give 2 values .* got shape"):
             quotients(function, np.zeros((2, 1)), np.ones((2, 1)))
-    with pytest.raises(ValueError, match="steps expects a number from 1 on, got 0"):
-        gradient_norms(lambda t: t, np.zeros((2, 1)), steps=0)
+    for steps in (0, 1.5):
+        with pytest.raises(
+            ValueError, match=f"steps expects a whole number from 1 on, got {steps}"
+        ):
+            gradient_norms(lambda t: t, np.zeros((2, 1)), steps=steps)
+    with pytest.raises(ValueError, match="seed expects a whole number from 0 on, got -1"):
+        gradient_norms(lambda t: t, np.zeros((2, 1)), seed=-1)
     with pytest.raises(ValueError, match=r"expected pairs, got shapes \(2, 1\) and \(3, 1\)"):
         quotients(lambda t: t, np.zeros((2, 1)), np.zeros((3, 1)))

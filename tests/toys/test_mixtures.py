@@ -5,13 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from minigan import cli
+from minigan import Tensor, cli
+from minigan.autograd import no_grad
 from minigan.data import PointData, mixture
 from minigan.gan.trainer import shape_of
-from minigan.toys import ToyError, mixtures, toy
+from minigan.toys import ToyError, mixtures, mixtures_figures, toy
 from minigan.toys import mixtures_training as training
 from minigan.toys.distances import em
 from minigan.toys.mixtures_training import SIDE, Job, keep, kept, points, train
+from minigan.toys.output import row
+from minigan.toys.players import evaluating
 
 SMALL = {"recipe": "gan,wgan-gp", "data": "ring", "protocol": "poolio", "factor": "12500"}
 
@@ -57,10 +60,44 @@ def test_the_truth_is_that_of_the_samples():
     assert last["estimate"] is not None and last["js_bound"] is None
 
 
-def test_a_discriminators_bound_stays_below_the_binned_js():
-    """Any discriminator's ½(V + 2 ln 2) is at most JS ≤ ln 2; at the start it tells little."""
-    rows = train(Job("ring", "gan", "poolio", 2, seed=0)).rows
-    assert all(row["js_bound"] <= np.log(2) and row["estimate"] is None for row in rows)
+@pytest.mark.parametrize(("contender", "pack"), [("gan", 1), ("pacgan", 2)])
+def test_what_a_discriminator_says_of_js_is_its_logits(contender, pack):
+    """½(E ln D(x) + E ln(1 - D(y))) + ln 2 of independent points, a pack's over its size; the
+    logits are read off the network and averaged in float64."""
+    job = Job("ring", contender, "poolio", 1, seed=0)
+    trainer = training.trainer_of(job)
+    look = training.Look(job, trainer)
+    trainer.train_step()
+    row, _, _ = look()
+    made = trainer.generate(Tensor(look.noise))
+    critic = trainer.networks.critic
+    with no_grad(), evaluating(critic):
+        real, fake = (
+            critic(Tensor(x)).numpy().astype(np.float64) for x in (look.real.points, made)
+        )
+    assert real.shape == (2500 // pack, 1)
+    value = -np.log1p(np.exp(-real)).mean() - np.log1p(np.exp(fake)).mean()
+    assert row["js_bound"] == pytest.approx((value / 2 + np.log(2)) / pack, abs=1e-6)
+    assert abs(row["js_bound"]) > 1e-4 and row["estimate"] is None
+
+
+def test_the_critics_estimate_is_drawn_where_it_belongs(tmp_path, monkeypatch):
+    """A Wasserstein critic speaks of EM, a discriminator of JS, other critics of neither."""
+    drawn = {}
+
+    def save_truth(path, panel, steps, rows, title, estimates=None, js_estimates=None):
+        drawn[title.split()[0]] = (estimates, js_estimates)
+
+    monkeypatch.setattr(mixtures_figures, "save_truth", save_truth)
+    jobs = {c: Job("ring", c, "poolio", 1, 0, True) for c in ("gan", "wgan-gp", "lsgan")}
+    runs = {c: [train(job)] for c, job in jobs.items()}
+    mixtures_figures.draw_truth(tmp_path, "ring", runs, training.panel_of(jobs["gan"]))
+    assert drawn == {
+        "gan": (None, [row["js_bound"] for row in runs["gan"][0].rows]),
+        "wgan-gp": ([row["estimate"] for row in runs["wgan-gp"][0].rows], None),
+        "lsgan": (None, None),
+    }
+    assert None not in drawn["gan"][1] + drawn["wgan-gp"][0]
 
 
 def test_what_is_kept_is_that_very_job(tmp_path):
@@ -123,7 +160,8 @@ def test_the_rows_stand_beside_the_perfect_sampler_and_the_papers(tmp_path):
     assert shares["spread"] == pytest.approx(np.std(shares["each"], ddof=1))
     assert [v for k, v in shares["published"].items() if "Lin" in k] == ["6.3 ± 0.5 / 98.2"]
     assert rows["ring, perfect sampler: modes"]["measured"] == 8
-    assert rows["roll, gan: EM, floor"]["measured"] > rows["roll, gan: EM, floor"]["exact"] > 0
+    distance = rows["roll, gan: EM, beside two real sets'"]
+    assert distance["measured"] > distance["exact"] > 0
     assert (results["steps"], results["protocol"]["factor"]) == (2, 12500)
     assert {p.name for p in tmp_path.iterdir()} == {
         *("ring-time.png", "ring-field.png", "ring.gif", "ring-scores.png", "ring-gan-truth.png"),
@@ -132,7 +170,21 @@ def test_the_rows_stand_beside_the_perfect_sampler_and_the_papers(tmp_path):
     }
     table = (tmp_path / "table.md").read_text().splitlines()
     assert [line.split("|")[2].strip() for line in table[2:4]] == ["perfect sampler", "gan"]
-    assert "2 of its 25000 generator steps (factor 12500), 2 seeds" in "\n".join(table)
+    said = "\n".join(table)
+    assert "(factor 12500), 2 seeds, mean ± standard deviation; 2500 samples" in said
+
+
+def test_a_single_seed_has_no_standard_deviation_and_keeps_its_digits():
+    plan = mixtures.planned(recipe="gan", data="ring", seeds=1)
+    counts = {"perfect sampler": (8, 0.9889), "gan": (7.0, 0.99)}
+    rows = []
+    for name, (modes, quality) in counts.items():
+        rows += [row(f"ring, {name}: modes", modes, 8, spread=None)]
+        rows += [row(f"ring, {name}: high quality", quality, 0.9889, spread=None)]
+    text = mixtures.table(plan, rows)
+    assert "| ring | perfect sampler | 8 of 8 | 98.9 |" in text
+    assert "| ring | gan | 7 of 8 | 99.0 |" in text
+    assert "one seed; 2500 samples" in text and "standard deviation" not in text
 
 
 @pytest.mark.parametrize(

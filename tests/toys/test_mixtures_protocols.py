@@ -45,6 +45,19 @@ def test_pooles_networks():
     assert rates == [1e-4, 1e-3] and trainer.batch_size == 512
 
 
+def test_wgan_gps_toy_networks():
+    """Gulrajani et al. 2017, section 4.1 and its code: Adam(1e-4, β1 0.5, β2 0.9), batch 256."""
+    trainer = game("gan", "wgan-gp")
+    inner = [(512, 512), (512, 512)]
+    assert linear_shapes(trainer.networks.generator) == [(2, 512), *inner, (512, 2)]
+    assert linear_shapes(trainer.networks.critic) == [(2, 512), *inner, (512, 1)]
+    for optimizer in trainer.optimizers:
+        group = optimizer.param_groups[0]
+        assert (group["lr"], group["betas"]) == (1e-4, (0.5, 0.9))
+    assert "Adam(1e-4, β1 0.5, β2 0.9)" in PROTOCOLS["wgan-gp"].title
+    assert trainer.batch_size == 256 and PROTOCOLS["wgan-gp"].steps == 100_000
+
+
 def test_a_recipe_with_an_optimizer_of_its_own_keeps_it():
     gp, clip = game("wgan-gp").settings, game("wgan").settings
     assert (gp.gp, gp.n_critic, gp.lr, gp.beta1, gp.beta2) == (0.1, 5, 1e-4, 0.5, 0.9)

@@ -86,7 +86,9 @@ def test_it_stops_when_told_and_says_how_far_off_it_is():
         (([1.0], [np.nan], 0.1), "sinkhorn: y holds NaN"),
         (([1.0], [[1.0, 2.0]], 0.1), "points of one dimension, got 1 and 2"),
         (([1.0], [1.0], 0.0), "epsilon expects a number > 0, got 0.0"),
-        (([1.0], [1.0], np.nan), "epsilon expects a number > 0, got nan"),
+        (([1.0], [1.0], np.nan), "epsilon expects a number, got nan"),
+        (([1.0], [1.0], None), "epsilon expects a number, got None"),
+        (([0.0, 1.0], [0.0, 3.0], 2e-10), "at least 1e-10 of the largest distance, 3, got 2e-10"),
         ((np.zeros(2001), np.zeros(2000), 0.1), "at most 4000000 pairs of points, got 2001 × 2000"),
     ],
 )
@@ -96,5 +98,13 @@ def test_mistakes_are_said_in_a_sentence(arguments, said):
 
 
 def test_its_settings_are_checked():
-    with pytest.raises(DataError, match="tolerance > 0 and iterations >= 1, got 0 and 5"):
+    with pytest.raises(DataError, match="tolerance expects a number > 0, got 0"):
         sinkhorn([0.0], [1.0], 0.1, tolerance=0, iterations=5)
+    with pytest.raises(DataError, match=r"iterations expects a whole number from 1 on, got 1\.5"):
+        sinkhorn([0.0], [1.0], 0.1, iterations=1.5)
+
+
+def test_the_finest_epsilon_still_keeps_the_bound():
+    """3·10⁻¹⁰ on a largest distance of 2: cost is EM = 1 up to the error that it owns to."""
+    found = sinkhorn([0.0, 1.0], [1.0, 2.0], 3e-10)
+    assert abs(found.cost - 1) <= found.bias + 2 * found.error + 1e-6

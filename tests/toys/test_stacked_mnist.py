@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minigan.data import DataError, ImageData, load
+from minigan.evaluation.features import feature_network
 from minigan.toys import ToyError, stacked_mnist, toy
 from minigan.toys.stacked_mnist import MODES, check, counted, kinds, perfect, stack
 
@@ -122,6 +123,49 @@ def test_mistakes_leave_nothing(tmp_path, monkeypatch, options, said):
 def test_mnist_is_found():
     assert check(data="mnist").data_dir == str(REAL)
     assert check(data_dir=REAL).data == "mnist"
+    assert (check().data, check(quick=True).data) == ("mnist", "mnist")
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_mnist_is_taken_where_its_files_are(tmp_path, monkeypatch, quick):
+    monkeypatch.delenv("MINIGAN_DATA", raising=False)
+    assert check(quick=quick)[:2] == ("glyphs", None)
+    monkeypatch.setenv("MINIGAN_DATA", str(tmp_path))
+    assert check(quick=quick)[:2] == ("glyphs", None)
+    (tmp_path / "mnist").mkdir()
+    with pytest.raises(ToyError, match=r"stacked-mnist: .*mnist"):  # a folder without its files
+        check(quick=quick)
+    for stem, dims in (("images-idx3", (60_000, 28, 28)), ("labels-idx1", (60_000,))):
+        magic = np.array([0x0800 + len(dims), *dims], ">u4").tobytes()
+        (tmp_path / "mnist" / f"train-{stem}-ubyte").write_bytes(magic)
+    assert check(quick=quick)[:2] == ("mnist", str(tmp_path / "mnist"))
+    assert check(quick=quick, data="glyphs")[:2] == ("glyphs", None)
+
+
+def test_real_stacks_by_a_trained_classifier_are_near_the_floor():
+    """A digit of a class is named rightly with the share a_c of that class's images that are, and
+    classes and images are drawn evenly, so a stack is named wrongly with 1 - (mean of a_c)³: 5
+    binomial std.  Each wrong one changes the number of modes by 1 at most and, as entropies are
+    continuous (Fannes 1973, Audenaert 2007), all of them KL by T·ln 999 + h(T), T their share.
+    What remains is the floor of chance, as above."""
+    train, test = (load("glyphs", count=1000, split=split) for split in ("train", "test"))
+    network = feature_network(train, steps=60)
+    n = 5000
+    real = stack(test, n, seed=4)
+    found = kinds(real.images, lambda images: network(images)[1])
+
+    named = network(test.images)[1] == test.labels
+    right = np.mean([named[test.labels == c].mean() for c in range(10)]) ** 3
+    share = float((found != real.labels).mean())
+    assert 0.5 < right < 1  # neither blind nor too good to say anything
+    assert abs(share - (1 - right)) < 5 * np.sqrt(right * (1 - right) / n)
+
+    count, (modes, kl) = counted(found), perfect(n)
+    missed = (1 - 1 / MODES) ** n
+    assert abs(count.modes - modes) < n * share + 5 * np.sqrt(MODES * missed * (1 - missed))
+    entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    chance = 5 * np.sqrt(1998) / (2 * n) + 1e6 / (12 * n**2)
+    assert abs(count.kl - kl) < share * np.log(MODES - 1) + entropy + chance
 
 
 def test_the_toy_leaves_what_it_promises(tmp_path, monkeypatch):
@@ -134,6 +178,14 @@ def test_the_toy_leaves_what_it_promises(tmp_path, monkeypatch):
         "load",
         lambda *_, split, **__: load("glyphs", count=200, split=split),
     )
+    taken = []
+
+    def spied(images, classify):
+        found = kinds(images, classify)
+        taken.append((images.shape, np.unique(found, return_counts=True)[1] / len(found)))
+        return found
+
+    monkeypatch.setattr(stacked_mnist, "kinds", spied)
     results = toy("stacked-mnist").run(tmp_path / "out", quick=True)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         *("stacks.png", "training.gif", "modes.png", "results.json")
@@ -141,7 +193,13 @@ def test_the_toy_leaves_what_it_promises(tmp_path, monkeypatch):
     rows = {row["what"]: row for row in results["rows"]}
     own = rows["perfect sampler, its own labels: modes"]
     assert abs(own["measured"] - own["exact"]) < 5 * np.sqrt(own["exact"])
-    made = rows["dcgan after 2 steps: modes"]["measured"]
-    assert 1 <= made <= 300
+    for whose, (shape, shares) in zip(
+        ("real stacks of glyphs, by the classifier", "dcgan on glyphs, 2 steps"), taken, strict=True
+    ):
+        assert shape == (300, 3, 28, 28)
+        assert rows[f"{whose}: modes"]["measured"] == len(shares)
+        assert rows[f"{whose}: KL to uniform (nats)"]["measured"] == pytest.approx(
+            np.log(1000) + (shares * np.log(shares)).sum()
+        )
     assert results["published"]["PacDCGAN2"] == {"modes": 1000, "kl": 0.06}
     assert toy("stacked-mnist").run(tmp_path / "again", quick=True) == results

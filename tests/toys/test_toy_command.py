@@ -5,7 +5,7 @@ import json
 import pytest
 
 from minigan import cli
-from minigan.toys import toy_names
+from minigan.toys import toy, toy_names
 
 
 def call(capsys, *arguments, code=0):
@@ -34,9 +34,10 @@ def test_a_toy_leaves_a_folder_and_prints_what_it_found(capsys, tmp_path):
     assert json.loads((folder / "results.json").read_text())["seed"] == 7
 
 
-def test_quick_is_not_announced(capsys, tmp_path):
+def test_quick_says_how_long_the_full_one_takes(capsys, tmp_path):
     _, err = call(capsys, "numpy-memo", "--quick", "--out", tmp_path / "memo")
-    assert "takes about" not in err
+    (line,) = (line for line in err.splitlines() if line.startswith("numpy-memo"))
+    assert line == f"numpy-memo: quick; in full about {toy('numpy-memo').full}"
 
 
 def test_the_folder_is_named_after_the_toy(capsys, tmp_path, monkeypatch):
@@ -48,8 +49,8 @@ def test_the_folder_is_named_after_the_toy(capsys, tmp_path, monkeypatch):
 def test_nothing_is_overwritten_without_force(capsys, tmp_path):
     call(capsys, "numpy-memo", "--out", tmp_path)
     _, err = call(capsys, "numpy-memo", "--out", tmp_path, "--quick", code=2)
-    assert err == (
-        f"minigan: error: --out {tmp_path}: is not empty; give another folder, or --force\n"
+    assert err.splitlines()[-1] == (
+        f"minigan: error: --out {tmp_path}: is not empty; give another folder, or --force"
     )
     call(capsys, "numpy-memo", "--out", tmp_path, "--force")
 

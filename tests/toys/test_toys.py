@@ -113,6 +113,9 @@ def test_the_distances_toy_leaves_what_it_promises(tmp_path, monkeypatch):
     }
     ones = [row["measured"] for row in results["rows"] if row["what"].startswith("EM, ")]
     assert ones == pytest.approx([1] * 6)
+    between = [row for row in results["rows"] if "of two Gaussians" in row["what"]]
+    assert [row["what"].split(", of")[0] for row in between] == list(experiment.BETWEEN_GAUSSIANS)
+    assert all(0 < row["floor"] < row["measured"] for row in between)
     for row in results["rows"]:
         if row["what"].startswith("Sinkhorn"):
             assert (

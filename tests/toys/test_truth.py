@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from minigan.data import DataError, mixture
+from minigan.toys import truth as truth_module
 from minigan.toys.distances import binned, em
 from minigan.toys.truth import MEASURES, TruthPanel, save_truth, truth
 
@@ -84,6 +85,32 @@ def test_mistakes_in_the_generated_points():
         panel.measure(np.zeros((100, 3)))
     with pytest.raises(DataError, match="generated holds NaN"):
         panel.measure(np.full((100, 2), np.nan))
+
+
+def test_estimates_are_drawn_in_their_own_panels(monkeypatch):
+    seen = []
+    monkeypatch.setattr(truth_module, "save", lambda figure, path: seen.append(figure))
+    panel = TruthPanel(REAL, count=100)
+    rows = [panel.measure(REAL[i : i + 100]) for i in (0, 100)]
+    said = {"estimates": [0.1, -0.2], "js_estimates": [-0.3, 0.4]}
+    save_truth("none", panel, [0, 10], rows, "A run", **said)
+    drawn = [
+        {str(line.get_label()): list(line.get_ydata()) for line in axes.lines}
+        for axes in seen[0].axes
+    ]
+    assert [len(lines) for lines in drawn] == [3, 2, 2, 3]
+    assert drawn[0]["critic's estimate"] == [0.1, -0.2]
+    assert drawn[3]["discriminator's estimate (nats)"] == [-0.3, 0.4]
+    assert [axes.get_ylim()[0] for axes in seen[0].axes] == [-0.2, 0, 0, -0.3]
+
+
+@pytest.mark.parametrize(
+    "options", [{"count": 2.5}, {"bins": 2.5}, {"bins": 0}, {"seed": -1}, {"seed": None}]
+)
+def test_settings_are_whole_numbers(options):
+    (name,) = options
+    with pytest.raises(DataError, match=f"truth: {name} expects a whole number from"):
+        TruthPanel(REAL, **options)
 
 
 def test_the_figure_has_a_panel_for_each(tmp_path):

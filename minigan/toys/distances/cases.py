@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import checks
+
 Pair = tuple[np.ndarray, np.ndarray]
 
 
@@ -17,7 +19,8 @@ def unit_cases(count: int = 200, seed: int = 0) -> dict[str, Pair]:
     >>> {round(em(x, y), 12) for x, y in unit_cases(100).values()}
     {1.0}
     """
-    rng = np.random.default_rng(seed)
+    count = checks.whole("unit_cases", "count", count, 2)
+    rng = np.random.default_rng(checks.whole("unit_cases", "seed", seed, 0))
     zero = np.zeros((1, 1))
     angles = 2 * np.pi * (np.arange(count) + 0.5) / count
     circle = np.stack([np.cos(angles), np.sin(angles)], 1)

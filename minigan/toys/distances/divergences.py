@@ -36,7 +36,7 @@ def tv(p: Any, q: Any) -> float:
         p, q: probabilities of one shape, arrays or Tensors.
 
     Raises:
-        DataError: not the same number of outcomes, none, or no probabilities.
+        DataError: not of one shape, no outcomes, or no probabilities.
 
     >>> tv([0.5, 0.5], [1.0, 0.0])
     0.5
@@ -68,11 +68,11 @@ def js(p: Any, q: Any) -> float:
 def _outcomes(function: str, p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
     p = checks.distribution(function, "p", p)
     q = checks.distribution(function, "q", q)
-    if len(p) != len(q):
+    if p.shape != q.shape:
         raise DataError(
-            f"{function}: p and q expect the same outcomes, got {len(p)} and {len(q)} of them"
+            f"{function}: p and q expect the same outcomes, got shapes {p.shape} and {q.shape}"
         )
-    return p, q
+    return p.reshape(-1), q.reshape(-1)
 
 
 def _kl(p: np.ndarray, q: np.ndarray) -> float:
@@ -105,10 +105,10 @@ def of_densities(
     >>> tuple(round(d, 6) for d in of_densities(gaussian, lambda x: gaussian(x - 1), -10, 11))
     (0.382925, 0.5, 0.111421)
     """
-    if not (np.isfinite([low, high]).all() and low < high and panels >= 1):
-        raise DataError(
-            f"of_densities: expects low < high and panels >= 1, got {low!r}, {high!r}, {panels!r}"
-        )
+    low, high = (checks.number("of_densities", "an end", end) for end in (low, high))
+    panels = checks.whole("of_densities", "panels", panels, 1)
+    if not low < high:
+        raise DataError(f"of_densities: expects low < high, got {low!r} and {high!r}")
     x, size = quadrature(low, high, panels)
     logs = [np.asarray(log(x), np.float64) for log in (log_p, log_q)]
     p, q = (np.exp(log) for log in logs)
@@ -160,17 +160,24 @@ class Grid:
     bins: int
 
     def __post_init__(self):
-        ends = np.array([*self.low, *self.high], float)
-        ordered = len(self.low) == len(self.high) > 0 and np.isfinite(ends).all()
+        for end in (*self.low, *self.high):
+            checks.number("Grid", "a corner", end)
+        ordered = len(self.low) == len(self.high) > 0
         if not ordered or not (np.array(self.low) < np.array(self.high)).all():
             raise DataError(f"Grid: expects low < high, got {self.low} and {self.high}")
-        if self.bins < 1 or self.bins ** len(self.low) > 10**6:
+        checks.whole("Grid", "bins", self.bins, 1)
+        if self.bins ** len(self.low) > 10**6:
             raise DataError(f"Grid: expects from 1 to 10⁶ bins in all, got {self.bins} along each")
 
     @classmethod
     def around(cls, *samples: Any, bins: int = 20) -> Grid:
         """The smallest grid that holds all the samples, with a margin of 5 % on every side."""
         sets = [checks.points("Grid.around", "samples", s) for s in samples]
+        if len({s.shape[1] for s in sets}) != 1:
+            raise DataError(
+                "Grid.around: expects one or more samples of one dimension, got "
+                f"{', '.join(str(s.shape) for s in sets) or 'none'}"
+            )
         low = np.min([s.min(0) for s in sets], 0)
         high = np.max([s.max(0) for s in sets], 0)
         margin = np.where(high > low, 0.05 * (high - low), 0.5)
@@ -207,7 +214,7 @@ def binned(x: Any, y: Any, grid: Grid, pseudo_count: float = 0.5) -> Divergences
     >>> binned([0.1, 0.9], [0.2, 0.3], Grid((0.0,), (1.0,), 2), pseudo_count=0)
     Divergences(tv=0.5, kl=inf, js=0.21576155433883565)
     """
-    if not pseudo_count >= 0:
+    if checks.number("binned", "pseudo_count", pseudo_count) < 0:
         raise DataError(f"binned: pseudo_count expects a number >= 0, got {pseudo_count!r}")
     x, y = checks.pair("binned", x, y)
     counts = [grid.counts(x), grid.counts(y)]

@@ -46,6 +46,14 @@ class Size(NamedTuple):
 QUICK = Size(128, 500, (30, 100, 300, 1000, 3000), 300)
 FULL = Size(400, 3000, (30, 100, 300, 1000, 3000, 10_000), 2000)
 APART = (0.0, 1.0, 1.5, 0.5)  # N(0, 1²) and N(1.5, 0.5²)
+BETWEEN_GAUSSIANS = (
+    "W₁ (units of x)",
+    "W₂ (units of x)",
+    "TV, binned",
+    "KL, binned, ½ added (nats)",
+    "JS, binned (nats)",
+)
+LOW_KL = "below: the ½ keeps empty bins from ∞,\nand makes them likelier than they are"
 
 
 def run(folder: Path, seed: int, quick: bool) -> dict[str, Any]:
@@ -70,16 +78,17 @@ def _unit_cases(folder: Path, seed: int, size: Size) -> dict[str, Any]:
     cases = unit_cases(200, seed)
     found = {name: em(x, y) for name, (x, y) in cases.items()}
     with drawing("Six pairs of distributions at the distance EM = 1", 2, 3) as (figure, axes):
-        for each, (name, (x, y)) in zip(axes.flat, cases.items(), strict=True):
-            _scatter(each, x, y)
+        for i, (each, (name, (x, y))) in enumerate(zip(axes.flat, cases.items(), strict=True)):
+            _scatter(each, x, y, () if i else ("the first set", "the second"))
             label(each, "x", "y" if x.shape[1] > 1 else "", f"{name}: {found[name]:.6f}")
         save(figure, folder / "distance-one.png")
     return {"rows": [row(f"EM, {name}", value, 1.0) for name, value in found.items()]}
 
 
-def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """Two sets; points on a line at two heights, so that both can be seen."""
-    for points, height, look in ((x, 0.0, measured(0)), (y, 0.1, measured(1))):
+def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray, names: tuple[str, ...]) -> None:
+    """Two sets, named or not; points on a line at two heights, so that both can be seen."""
+    for i, (points, height) in enumerate(((x, 0.0), (y, 0.1))):
+        look = {**measured(i), "label": names[i] if names else None}
         second = points[:, 1] if points.shape[1] > 1 else np.full(len(points), height)
         axes.plot(points[:, 0], second, **{**look, "linestyle": "", "ms": 4, "alpha": 0.7})
     if x.shape[1] == 1:
@@ -145,44 +154,50 @@ def _critics(folder: Path, seed: int, size: Size) -> dict[str, Any]:
 
 
 def _gaussians(folder: Path, seed: int, size: Size) -> dict[str, Any]:
-    """Means over repeated samples of n, with their standard deviation, for growing n."""
+    """Means over repeated samples of n, with their standard deviation, for growing n.
+
+    The floor is what the same measure finds between two samples of the first Gaussian.
+    """
     mean1, std1, mean2, std2 = APART
-    exact = {
-        "W₁": gaussian_em(*APART),
-        "W₂": gaussian_w2(mean1, std1**2, mean2, std2**2),
-        **dict(zip(("TV", "KL (nats)", "JS (nats)"), gaussian_divergences(*APART), strict=True)),
-    }
+    exact = dict(
+        zip(
+            BETWEEN_GAUSSIANS,
+            (gaussian_em(*APART), gaussian_w2(mean1, std1**2, mean2, std2**2),
+             *gaussian_divergences(*APART)),
+            strict=True,
+        )
+    )  # fmt: skip
     sizes = size.samples
     rng = np.random.default_rng([seed, 2])
     grid = Grid((-4.0,), (4.0,), 40)
-    tables = {name: np.zeros((len(sizes), 2)) for name in exact}
+
+    def all_five(x: np.ndarray, y: np.ndarray) -> tuple[float, ...]:
+        return em(x, y), em(x, y, p=2), *binned(x, y, grid)
+
+    found = np.zeros((len(sizes), 20, 2, len(exact)))
     for i, count in enumerate(progress(sizes, "samples of Gaussians")):
-        draws = []
-        for _ in range(20):
-            x, y = (
-                mean1 + std1 * rng.standard_normal(count),
-                mean2 + std2 * rng.standard_normal(count),
-            )
-            draws.append((em(x, y), em(x, y, p=2), *binned(x, y, grid)))
-        for table, mean, std in zip(
-            tables.values(), np.mean(draws, 0), np.std(draws, 0, ddof=1), strict=True
-        ):
-            table[i] = mean, std
-    title = f"Samples of N(0, 1²) and N(1.5, 0.5²), drawn 20 times; {grid}, ½ added for KL"
-    with drawing(title, 1, 5, (15, 3.4)) as (figure, axes):
-        for each, (name, table) in zip(axes.flat, tables.items(), strict=True):
+        for draw in range(20):
+            x, again = mean1 + std1 * rng.standard_normal((2, count))
+            y = mean2 + std2 * rng.standard_normal(count)
+            found[i, draw] = all_five(x, y), all_five(x, again)
+    means, stds = found.mean(1), found.std(1, ddof=1)  # (sizes, apart or floor, measures)
+    title = f"Samples of N(0, 1²) and N(1.5, 0.5²), drawn 20 times; TV, KL, JS on {grid}"
+    with drawing(title, 1, 5, (16, 3.8)) as (figure, axes):
+        for i, (each, name) in enumerate(zip(axes.flat, exact, strict=True)):
             each.axhline(exact[name], **EXACT, label=f"exact: {exact[name]:.4f}")
-            shown = name if name.startswith("W") else f"{name}, binned"
-            each.errorbar(
-                sizes, table[:, 0], table[:, 1], **measured(0), capsize=3, label="mean ± std"
-            )
+            look = measured(0, capsize=3)
+            each.errorbar(sizes, means[:, 0, i], stds[:, 0, i], **look, label="mean ± std")
+            floor = {"color": "#404040", "linewidth": 1.2, "linestyle": (0, (1, 1.5))}
+            each.plot(sizes, means[:, 1, i], **floor, label="floor: both of N(0, 1²)")
             each.set_xscale("log")
-            label(each, "n (points in each sample)", shown)
+            each.set_ylim(0, 1.45 * max(exact[name], (means + stds)[:, 0, i].max()))
+            note = LOW_KL if name.startswith("KL") else ""
+            label(each, "n (points in each sample)", name, note, loc="upper right")
         save(figure, folder / "gaussians.png")
     rows = [
-        row(f"{name} of two Gaussians, {sizes[-1]} points", tables[name][-1, 0], exact[name],
-            spread=tables[name][-1, 1])
-        for name in exact
+        row(f"{name}, of two Gaussians, {sizes[-1]} points", means[-1, 0, i], exact[name],
+            spread=stds[-1, 0, i], floor=means[-1, 1, i])
+        for i, name in enumerate(exact)
     ]  # fmt: skip
     return {"rows": rows}
 

@@ -59,7 +59,7 @@ def dual(
         every: how many of them lie between two estimates; the first is of the untrained critic.
 
     Raises:
-        DataError: as for ``em``; an unknown kind; steps or every below 1.
+        DataError: as for ``em``; an unknown kind; steps, every or seed no whole number.
 
     Source: Villani 2009, Optimal Transport, theorem 5.10; Arjovsky et al. 2017, arXiv 1701.07875.
 
@@ -70,8 +70,8 @@ def dual(
     x, y = checks.pair("dual", x, y)
     if kind not in CRITICS:
         raise DataError(f"dual: kind expects one of {', '.join(CRITICS)}; got {kind!r}")
-    if steps < 1 or every < 1:
-        raise DataError(f"dual: expects steps >= 1 and every >= 1, got {steps} and {every}")
+    steps, every = checks.whole("dual", "steps", steps, 1), checks.whole("dual", "every", every, 1)
+    seed = checks.whole("dual", "seed", seed, 0)
     real, fake = (Tensor(points.astype(np.float32)) for points in (x, y))
     critic = Critic(kind, x.shape[1], seed)
     found = [_look(critic, real, fake, 0)]

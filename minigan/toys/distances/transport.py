@@ -43,7 +43,7 @@ def em(x: Any, y: Any, x_weights: Any = None, y_weights: Any = None, *, p: float
     x, y = checks.pair("em", x, y)
     a = checks.weights("em", "x_weights", x_weights, len(x))
     b = checks.weights("em", "y_weights", y_weights, len(y))
-    if not (np.isfinite(p) and p >= 1):
+    if checks.number("em", "p", p) < 1:
         raise DataError(f"em: p expects a number from 1 on, got {p!r}")
     if x.shape[1] == 1:
         cost = _on_a_line(x[:, 0], y[:, 0], a, b, p)
