@@ -187,3 +187,23 @@ def test_state_takes_the_precision_of_its_parameter():
     optimizer.load_state_dict({"state": {0: entry}, "param_groups": [{"params": [0]}]})
     assert optimizer.state[p]["step"] == 3
     assert optimizer.state[p]["exp_avg"].dtype == np.float32
+
+
+def test_a_state_put_back_lies_in_memory_as_its_parameter_does():
+    """A channels-last weight has channels-last moments, before and after a state dict."""
+    p = minigan.tensor(np.zeros((4, 3, 2, 2), np.float32).transpose(0, 2, 3, 1).copy())
+    p = p.permute(0, 3, 1, 2).detach().requires_grad_()
+    optimizer = optim.Adam([p], lr=0.1)
+    (p * p + p).sum().backward()
+    optimizer.step()
+    plain = {
+        key: {k: v if k == "step" else np.ascontiguousarray(v.numpy()) for k, v in slots.items()}
+        for key, slots in optimizer.state_dict()["state"].items()
+    }
+    other = optim.Adam([p], lr=0.1)
+    groups = optimizer.state_dict()["param_groups"]
+    other.load_state_dict({"state": plain, "param_groups": groups})
+    for slot in ("exp_avg", "exp_avg_sq"):
+        found = other.state[p][slot].array
+        assert found.strides == p.array.strides == optimizer.state[p][slot].array.strides
+        assert np.array_equal(found, plain[0][slot])

@@ -230,8 +230,13 @@ class Optimizer:
 
 
 def _copied(name: str, value: Any, p: Tensor) -> Array:
-    """A contiguous copy of a Tensor or array, on the device and of the dtype of ``p``."""
+    """A copy of a Tensor or array on the device, of the dtype and in the memory order of ``p``.
+
+    The order matters to the last bit: it decides in which order a matrix product adds.
+    """
     array = as_tensor(value).array
     if array.shape != p.shape:
         raise ValueError(f"{name} has shape {array.shape}, expected {p.shape}")
-    return to_device(array, p.device).astype(p.dtype, order="C", copy=True)
+    copied = array_module(p.array).empty_like(p.array)
+    copied[...] = to_device(array, p.device)
+    return copied
