@@ -103,13 +103,15 @@ def test_values_that_are_not_needed_may_change():
 
 
 def test_a_copy_is_not_the_same_memory():
-    x, y = needs_a_factor()
+    x, w = tensor([1.0, 2.0]), leaf([3.0, 4.0], "float32")
+    y = (x * w).sum()
     x.clone().add_(1)
     x.to("float64").add_(1)
     x[[0, 1]].add_(1)
     copy.deepcopy(x).add_(1)
     x.reshape(2, 1).expand(2, 3).reshape(6).add_(1)
     y.backward()
+    assert x.tolist() == w.grad.tolist() == [1, 2]
 
 
 def test_index_arrays_may_change_after_use():

@@ -121,7 +121,8 @@ def test_labels_are_weights_of_classes(text, expected):
 
 
 def test_names_are_not_asked_for_where_numbers_are_given():
-    label_weights("0:1,3", 4, lambda: pytest.fail("no name was given"))
+    weights = label_weights("0:1,3", 4, lambda: pytest.fail("no name was given"))
+    assert weights.tolist() == [1, 0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def softplus(x):
 
 
 def test_300_steps_keep_the_law_and_what_went_in_is_read_off_the_images():
-    t = trainer()
+    # The rates fall: at constant ones the last steps jump about, and differently on every BLAS.
+    t = trainer(decay=300, decay_to=0.02)
     passes = []
     t.networks.critic.register_forward_hook(
         lambda module, inputs, verdict: passes.append(
@@ -76,8 +77,7 @@ def test_300_steps_keep_the_law_and_what_went_in_is_read_off_the_images():
     t.networks.critic.eval()
     verdict = t.networks.critic(minigan.tensor(images))
     named = verdict.classes.detach().numpy().argmax(1)
-    # Training is chaotic: another BLAS gives 0.90 here, this one 0.97; guessing, a third.
-    assert (named == kinds.argmax(1)).mean() > 0.75
+    assert (named == kinds.argmax(1)).mean() > 0.95
     assert (
         (verdict.codes.detach().numpy() - codes) ** 2
     ).mean() < 1 / 6  # guessing 0 costs E u² = 1/3
