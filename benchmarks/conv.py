@@ -129,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         parents=[device],
         description=__doc__.splitlines()[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="on a GPU: the options of --device cuda --help",
     )
     parser.add_argument("layers", nargs="*", help="beginnings of names (all)")
     parser.add_argument("--torch", default=sys.executable, help="the Python that has PyTorch")
