@@ -6,34 +6,18 @@ import sys
 
 import numpy as np
 import pytest
+from one_step import trained
 
 from minigan import cli, data, training
 from minigan import run as runs
-from minigan.config import Config, choose_device
+from minigan.config import choose_device
 from minigan.gan import recipe, recipe_names
 from minigan.serialize import read_npz
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "one"
-    config = Config(
-        recipe="dcgan",
-        settings={},
-        data="glyphs",
-        data_dir=None,
-        image_size=None,
-        steps=1,
-        batch_size=4,
-        seed=0,
-        device="cpu",
-        sample_every=1,
-        checkpoint_every=1,
-    )
-    run = runs.Run.create(folder, config)
-    run.train()
-    run.close()
-    return folder
+    return trained(tmp_path_factory.mktemp("runs") / "one", "dcgan", image_size=None)
 
 
 def call(capsys, *arguments, code=0):

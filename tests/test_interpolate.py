@@ -2,38 +2,14 @@
 
 import numpy as np
 import pytest
+from one_step import SMALL, trained
 from PIL import Image
 
 from minigan import cli
 from minigan import run as runs
-from minigan.config import Config
-from minigan.gan import recipe
 from minigan.gan.explore import walk
 from minigan.report import image_grid, to_uint8
 from minigan.trained import load_networks, sample
-
-SMALL = {"network": "mlp", "widths": "8", "critic_widths": "8", "latent": 3}
-
-
-def trained(folder, name, **settings):
-    """A run of one step on 8×8 digits."""
-    config = Config(
-        recipe=name,
-        settings={**vars(recipe(name).configure(settings))},
-        data="glyphs",
-        data_dir=None,
-        image_size=8,
-        steps=1,
-        batch_size=4,
-        seed=0,
-        device="cpu",
-        sample_every=1,
-        checkpoint_every=1,
-    )
-    run = runs.Run.create(folder, config)
-    run.train()
-    run.close()
-    return folder
 
 
 @pytest.fixture(scope="module")

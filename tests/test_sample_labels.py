@@ -4,42 +4,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from one_step import SMALL, trained
 from PIL import Image
 
 from minigan import cli, data
-from minigan import run as runs
 from minigan.commands.inputs import read_inputs
 from minigan.commands.labels import label_weights
-from minigan.config import Config
-from minigan.gan import ImageShape, recipe
+from minigan.gan import ImageShape
 from minigan.gan.explore import label_grid, sweep
 from minigan.gan.latents import sampled_latents
 from minigan.serialize import read_npz
 from minigan.trained import load_networks, sample
 from minigan.training import Usage
-
-SMALL = {"network": "mlp", "widths": "8", "critic_widths": "8", "latent": 3}
-
-
-def trained(folder, name, source, **settings):
-    """A run of one step on 8×8 images."""
-    config = Config(
-        recipe=name,
-        settings={**vars(recipe(name).configure(settings))},
-        data=source,
-        data_dir=None,
-        image_size=8,
-        steps=1,
-        batch_size=4,
-        seed=0,
-        device="cpu",
-        sample_every=1,
-        checkpoint_every=1,
-    )
-    run = runs.Run.create(folder, config)
-    run.train()
-    run.close()
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -165,6 +165,18 @@ def five_critic(shape: ImageShape, norm: str = "none") -> nn.Sequential:
 # --------------------------------------------------------------------------- InfoGAN's pair
 
 
+def flat_front(latent: int, side: int, activation: str, norm: str) -> Layers:
+    """latent → 1024 → 128 × side × side: two fully connected layers, both normalised."""
+    layers: Layers = []
+    for before, after in pairwise([latent, 1024, 128 * side * side]):
+        layers += [
+            nn.Linear(before, after, bias=norm != "batch"),
+            *norm_layers(norm, after, flat=True),
+            activation_layer(activation),
+        ]
+    return [*layers, nn.Unflatten(1, (128, side, side))]
+
+
 def infogan_generator(
     shape: ImageShape, latent: int, activation: str = "relu", norm: str = "batch"
 ) -> nn.Sequential:
@@ -174,15 +186,8 @@ def infogan_generator(
     """
     side = _square("infogan", shape, 4) // 4
     bias = norm != "batch"
-    layers: Layers = []
-    for before, after in pairwise([latent, 1024, 128 * side * side]):
-        layers += [
-            nn.Linear(before, after, bias=bias),
-            *norm_layers(norm, after, flat=True),
-            activation_layer(activation),
-        ]
+    layers = flat_front(latent, side, activation, norm)
     layers += [
-        nn.Unflatten(1, (128, side, side)),
         nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=bias),
         *norm_layers(norm, 64),
         activation_layer(activation),

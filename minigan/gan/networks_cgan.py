@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from .. import nn
-from .networks import Layers, activation_layer, norm_layers
+from .networks import Layers, activation_layer, flat_front, norm_layers
 from .schema import ImageShape
 from .values import SettingError
 
@@ -32,15 +32,8 @@ def cgan_generator(
     """
     side = _side("cgan", shape, 12) // 4
     bias = norm != "batch"
-    layers: Layers = []
-    for before, after in pairwise([latent, 1024, 128 * side * side]):
-        layers += [
-            nn.Linear(before, after, bias=bias),
-            *norm_layers(norm, after, flat=True),
-            activation_layer(activation),
-        ]
+    layers = flat_front(latent, side, activation, norm)
     layers += [
-        nn.Unflatten(1, (128, side, side)),
         nn.Upsample(scale_factor=2),
         nn.Conv2d(128, 64, 5, padding=2, bias=bias),
         *norm_layers(norm, 64),
