@@ -158,7 +158,19 @@ with _console.package_imports():
     from .saving import load, save
 
 if _typing.TYPE_CHECKING:
-    from . import data, debug, gan, losses, metrics, nn, optim, toys, utils
+    from . import (
+        comparison,
+        data,
+        debug,
+        evaluation,
+        gan,
+        losses,
+        metrics,
+        nn,
+        optim,
+        toys,
+        utils,
+    )
 
 clip = clamp
 true_divide = divide = div
@@ -176,7 +188,10 @@ Size = tuple
 __version__ = "0.1.0"
 device = Device
 
-_LATER = ("data", "debug", "gan", "losses", "metrics", "nn", "optim", "toys", "utils")
+_LATER = (
+    *("comparison", "data", "debug", "evaluation", "gan", "losses", "metrics", "nn", "optim"),
+    *("toys", "utils"),
+)
 
 
 def __getattr__(name: str) -> _typing.Any:
