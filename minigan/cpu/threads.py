@@ -132,8 +132,9 @@ class _Team:
 
         while len(self.workers) < self.size - 1:
             options = {"target": _serve, "args": (self.jobs,), "daemon": True}
-            self.workers.append(threading.Thread(name="minigan-worker", **options))
-            self.workers[-1].start()
+            worker = threading.Thread(name="minigan-worker", **options)
+            worker.start()
+            self.workers.append(worker)  # last: an interrupt may cost one too many, never one
         jobs = [_Job(work) for _ in range(min(self.size, count) - 1)]
         try:
             for job in jobs:

@@ -134,6 +134,28 @@ print("done")
     assert output(CHILD + program) == ["done"]
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_interrupt_while_a_thread_is_started_costs_no_thread(moment):
+    """The first worker's start is broken off; the next loop still has three threads."""
+    program = f"""
+start = threading.Thread.start
+
+def interrupted(thread):
+    threading.Thread.start = start
+    if "{moment}" == "after":
+        thread.start()
+    raise KeyboardInterrupt
+
+threading.Thread.start = interrupted
+try:
+    parallel(lambda i: None, 3)
+except KeyboardInterrupt:
+    three_threads()
+    print("done")
+"""
+    assert output(CHILD + program) == ["done"]
+
+
 @pytest.mark.parametrize(("text", "number"), [("1", 1), (" 7 ", 7), ("03", 3)])
 def test_the_environment_sets_the_number_of_threads(text, number):
     program = "import minigan; print(minigan.get_num_threads())"
