@@ -12,6 +12,7 @@ from minigan import cli, data, training
 from minigan import run as runs
 from minigan.config import choose_device
 from minigan.gan import recipe, recipe_names
+from minigan.gan.values import SettingError
 from minigan.serialize import read_npz
 
 
@@ -181,6 +182,14 @@ def test_show_prints_layers_shapes_and_settings(capsys):
     assert "G descends  -E ln σ(D(G(z)))" in out  # the algorithm
     out, _ = call(capsys, "show", "dcgan", "--image-size", 64, "--channels", 3, "--set", "latent=9")
     assert "N × 1024 × 4 × 4" in out and "N × 9" in out
+
+
+def test_show_leaves_out_settings_that_the_recipe_refuses(capsys):
+    for name, gone, there in (("ebgan", "loss", "margin"), ("pix2pix", "latent", "l1")):
+        settings = call(capsys, "show", name)[0].partition("settings (--set")[2]
+        assert f"\n  {there} " in settings and f"\n  {gone} " not in settings
+        with pytest.raises(SettingError, match=f"{gone} has no part here: "):
+            recipe(name).configure({gone: {"loss": "hinge", "latent": 5}[gone]})
 
 
 def test_info_names_versions_blas_and_device(capsys):

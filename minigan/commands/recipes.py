@@ -50,9 +50,10 @@ def _show(arguments: argparse.Namespace) -> int:
     for name, inputs in chosen.view.shapes(networks, shape).items():
         print(f"\n{name}\n{summary(getattr(networks, name), *inputs)}")
     print("\nsettings (--set NAME=VALUE)")
-    for item in fields(settings):
-        value = getattr(settings, item.name)
+    fixed = getattr(settings, "fixed", ())
+    for name in (item.name for item in fields(settings) if item.name not in fixed):
+        value = getattr(settings, name)
         text = ",".join(map(str, value)) if isinstance(value, tuple) else value
-        print(f"  {item.name:<16}{text}")
+        print(f"  {name:<16}{text}")
     print(f"\ndefaults: {chosen.steps} steps, batch size {chosen.batch_size}")
     return 0

@@ -7,8 +7,8 @@ G    InfoGAN's, from 62 numbers
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from .. import nn
 from .._tensor import Tensor
@@ -19,18 +19,22 @@ from .pair import Uniform
 from .schema import ImageShape, Networks
 from .values import SettingError
 
-# What an energy has no use for: there is no logit, no choice of networks, no penalty.
-FIXED = (
-    *("loss", "network", "widths", "critic_widths", "critic_norm", "norm_after", "output"),
-    *("gp", "dragan", "r1", "real_targets", "fake_targets", "flip", "label_at"),
-    *("kernel", "one_batch"),
-)
-
 
 @dataclass(frozen=True)
 class Settings(common.Settings):
-    """The common ones, and the size of the discriminator's code."""
+    """The common ones, and the size of the discriminator's code.
 
+    An energy has no use for what is about logits, other networks, or penalties.
+    """
+
+    fixed: ClassVar[tuple[str, ...]] = (
+        *("loss", "network", "widths", "critic_widths", "critic_norm", "norm_after", "output"),
+        *("gp", "dragan", "r1", "real_targets", "fake_targets", "flip", "label_at"),
+        *("kernel", "one_batch"),
+    )
+    because: ClassVar[str] = (
+        "the discriminator is an autoencoder, and what it minimises are reconstruction errors"
+    )
     latent: int = 62
     network: common.Network = "infogan"
     code: int = 32
@@ -38,12 +42,6 @@ class Settings(common.Settings):
     def __post_init__(self):
         if not 0 < self.code <= common.MOST:
             raise SettingError(f"setting code must be positive and at most {common.MOST}")
-        for field in fields(self):
-            if field.name in FIXED and getattr(self, field.name) != field.default:
-                raise SettingError(
-                    f"{field.name} has no part here: the discriminator is an autoencoder, and "
-                    "what it minimises are reconstruction errors"
-                )
         super().__post_init__()
 
 

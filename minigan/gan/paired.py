@@ -8,7 +8,6 @@ takes the statistics of the image itself.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +26,10 @@ from .streams import stream
 from .values import SettingError
 
 TRIPLES = 8  # in the pictures of a run
-PARTLESS = (
-    *("latent", "prior", "network", "widths", "critic_widths", "activation", "output", "label_at"),
-    *("generator_norm", "norm_after", "critic_norm", "n_critic", "critic_burst"),
-    *("kernel", "one_batch", "gp", "dragan", "r1"),
-)
 
 
-def refuse_what_has_no_part(settings: Any) -> None:
-    """Settings about noise, labels and other networks."""
-    for field in fields(settings):
-        if field.name in PARTLESS and getattr(settings, field.name) != field.default:
-            raise SettingError(
-                f"{field.name} has no part in pix2pix: its networks are the U-Net and the "
-                "PatchGAN, and it starts from images"
-            )
+def refuse_colour(settings: Any) -> None:
+    """Among the augmentations of what the critic sees."""
     if "color" in settings.augment:
         raise SettingError(
             "augment=color would change input and target together as the colours of one image; "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from math import isfinite
-from typing import Literal
+from typing import ClassVar, Literal
 
 from .objectives import OBJECTIVES
 from .values import SettingError
@@ -27,7 +27,13 @@ CROSS_ENTROPIES = [name for name, objective in OBJECTIVES.items() if objective.p
 
 @dataclass(frozen=True)
 class Settings:
-    """The common settings; the defaults are DCGAN's."""
+    """The common settings; the defaults are DCGAN's.
+
+    A recipe that leaves no choice about some of them names them in ``fixed``, and says why.
+    """
+
+    fixed: ClassVar[tuple[str, ...]] = ()
+    because: ClassVar[str] = ""
 
     latent: int = 100  # numbers the generator starts from
     lr: float = 2e-4  # of both networks
@@ -65,6 +71,9 @@ class Settings:
     label_at: LabelAt = "none"  # conditional: where the critic sees the class; the generator too
 
     def __post_init__(self):
+        for field in fields(self):
+            if field.name in self.fixed and getattr(self, field.name) != field.default:
+                raise SettingError(f"{field.name} has no part here: {self.because}")
         self._check_numbers()
         self._check_combinations()
 

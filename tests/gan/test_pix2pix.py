@@ -162,7 +162,7 @@ def test_single_images_are_refused():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"latent": 5}, "latent has no part in pix2pix"),
+        ({"latent": 5}, "latent has no part here"),
         ({"label_at": "hidden"}, "label_at has no part"),
         ({"augment": "color"}, "translation and cutout are fine"),
         ({"l1": -1}, "l1 must not be negative"),

@@ -32,7 +32,7 @@ def test_every_recipe_has_the_common_settings_and_agrees_with_itself(name):
         ("dcgan", {"critic_beta1": "1"}, "critic_beta1 must lie in"),
         ("acgan", {"one_batch": "true"}, "one_batch has no part here"),
         ("began", {"clip_weights": "0.1"}, "nothing needs a bounded slope"),
-        ("pix2pix", {"gp": "10"}, "gp has no part in pix2pix"),
+        ("pix2pix", {"gp": "10"}, "gp has no part here"),
         ("pix2pix", {"loss": "wgan"}, "clip_weights=0.01"),
         ("gan", {"kernel": "5"}, "kernel is of network=dcgan"),
         ("dcgan", {"kernel": "9"}, "kernel must lie between 2 and 8"),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..._tensor import Tensor
 from ...array import Generator
@@ -39,13 +39,21 @@ if TYPE_CHECKING:
 class Settings(common.Settings):
     """The weight of the distance, the size of a patch, the dropout."""
 
+    fixed: ClassVar[tuple[str, ...]] = (
+        *("latent", "prior", "network", "widths", "critic_widths", "activation", "output"),
+        *("generator_norm", "norm_after", "critic_norm", "n_critic", "critic_burst", "kernel"),
+        *("label_at", "one_batch", "gp", "dragan", "r1"),
+    )
+    because: ClassVar[str] = (
+        "the networks are the U-Net and the PatchGAN, and what they start from are images"
+    )
     l1: float = 100.0  # weight of E |G(x) - y|
     patch_layers: int = 3  # patches of 16, 34, 70, 142 pixels for 1, 2, 3, 4
     dropout: float = 0.5
 
     def __post_init__(self):
-        paired.refuse_what_has_no_part(self)
         super().__post_init__()
+        paired.refuse_colour(self)
         if self.loss == "wgan" and not self.clip_weights:
             raise SettingError("loss=wgan needs a bounded slope, here by clip_weights=0.01")
         if not (self.l1 >= 0 and isfinite(self.l1)):
