@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+VIEWS = 1024  # of working memory that are remembered
+
 
 def get_num_threads() -> int:
     """How many threads large operations on the CPU are spread over.
@@ -205,15 +207,22 @@ class _Scratch(threading.local):
 
     def __init__(self):
         self.buffers: dict[str, np.ndarray] = {}
+        self.views: dict[tuple, np.ndarray] = {}  # of buffers, as they were asked for: for speed
 
 
 def scratch(purpose: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An uninitialised array for the use of this thread until it asks for ``purpose`` again."""
-    size = np.dtype(dtype).itemsize * prod(shape)
-    buffer = _scratch.buffers.get(purpose)
-    if buffer is None or buffer.size < size:
-        buffer = _scratch.buffers[purpose] = np.empty(size, np.uint8)
-    return buffer[:size].view(dtype).reshape(shape)
+    views = _scratch.views
+    view = views.get((purpose, shape, dtype))
+    if view is None:
+        size = np.dtype(dtype).itemsize * prod(shape)
+        buffer = _scratch.buffers.get(purpose)
+        if buffer is None or buffer.size < size or len(views) >= VIEWS:
+            views.clear()  # some are of the buffer that goes, or there are many
+        if buffer is None or buffer.size < size:
+            buffer = _scratch.buffers[purpose] = np.empty(size, np.uint8)
+        view = views[purpose, shape, dtype] = buffer[:size].view(dtype).reshape(shape)
+    return view
 
 
 one_blas_thread = _OneBlasThread()

@@ -51,28 +51,16 @@ def normalise(x: Array, w: Array, b: Array, dims: tuple, eps: float, slope: floa
     return plain.normalise(x, w, b, dims, eps, slope) if given is None else given
 
 
-def normalise_sums(
-    g: Array, x: Array, mean: Array, dims: tuple, y: Array | None = None, slope: float = 1.0
-) -> tuple:
-    """(Σ h, Σ h·(x - mean)) over dims, where h is g taken back through the activation at y."""
-    given = channels.normalise_sums(g, x, mean, dims, y, slope) if _blocked(x) else None
-    return plain.normalise_sums(g, x, mean, dims, y, slope) if given is None else given
+def normalise_sums(g: Array, x: Array, mean: Array, dims: tuple) -> tuple:
+    """(Σ g, Σ g·(x - mean)) over dims."""
+    given = channels.normalise_sums(g, x, mean, dims) if _blocked(x) else None
+    return plain.normalise_sums(g, x, mean, dims) if given is None else given
 
 
-def scaled_sum(
-    g: Array,
-    x: Array,
-    mean: Array,
-    a: Array,
-    b: Array,
-    c: Array,
-    dims: tuple,
-    y: Array | None = None,
-    slope: float = 1.0,
-) -> Array:
-    """a·h + b·(x - mean) + c with h as above, where mean, a, b and c are constant over dims."""
-    out = channels.scaled_sum(g, x, mean, a, b, c, dims, y, slope) if _blocked(x) else None
-    return plain.scaled_sum(g, x, mean, a, b, c, y, slope) if out is None else out
+def scaled_sum(g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array, dims: tuple) -> Array:
+    """a·g + b·(x - mean) + c, where mean, a, b and c are constant over dims."""
+    out = channels.scaled_sum(g, x, mean, a, b, c, dims) if _blocked(x) else None
+    return plain.scaled_sum(g, x, mean, a, b, c) if out is None else out
 
 
 def reshape(x: Array, shape: tuple[int, ...]) -> Array:
@@ -89,11 +77,9 @@ def channels_last(x: Array) -> Array:
 
 def matmul(a: Array, b: Array) -> Array:
     """The matrix product over the last two dimensions."""
-    if a.size + b.size >= blocked.LEAST and (_blocked(a) or _blocked(b)):
-        y = blocked.matmul(a, b)
-        if y is not None:
-            return y
-    return a @ b
+    made = isinstance(a, np.ndarray) and a.dtype.char in "fd"
+    y = blocked.matmul(a, b) if made else None
+    return a @ b if y is None else y
 
 
 def in_blocks(task: Callable[[slice], None], flat: Array) -> None:

@@ -129,6 +129,8 @@ def _constant(value: float, like: np.ndarray) -> np.ndarray:
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     if a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or a.shape[1] != b.shape[0]:
         return None
+    if a.size + b.size + len(a) * b.shape[1] < LEAST:
+        return None
     out = memory.empty((a.shape[0], b.shape[1]), a.dtype)
     products.matmul(a, b, out)
     return out

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..cpu import copies, memory
 from ..cpu.threads import parallel, scratch
-from .blocked import BLOCK, PART, rectify, serially, through
+from .blocked import BLOCK, PART, rectify, serially
 
 TALL = 64  # rows of a block from which its mean is corrected for rounding
 ROW = 2048  # the least length of an inner loop over channels
@@ -155,32 +155,21 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
     return out, mean, var
 
 
-def _incoming(given: np.ndarray, seen: np.ndarray | None, slope: float) -> np.ndarray:
-    """A block of the gradient, taken back through the activation whose results are ``seen``."""
-    if seen is None:
-        return given
-    out = scratch("incoming", given.shape, given.dtype)
-    through(given, seen, slope, out)
-    return out
-
-
 def normalise_sums(
-    g: np.ndarray, x: np.ndarray, mean, dims: tuple[int, ...], y: np.ndarray | None, slope: float
+    g: np.ndarray, x: np.ndarray, mean: np.ndarray, dims: tuple[int, ...]
 ) -> tuple | None:
     matrix = _Matrix.of(x, dims)
-    if matrix is None or g.dtype != x.dtype or not 0 <= slope <= 1:
+    if matrix is None or g.dtype != x.dtype:
         return None
     given, values, centre = matrix.view(g), matrix.view(x), matrix.tiled(mean, x.dtype)
-    seen = None if slope == 1 else matrix.view(y)
     plain = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
     products = np.empty_like(plain)
 
     def task(i: int, rows: slice) -> None:
-        incoming = _incoming(given[rows], None if seen is None else seen[rows], slope)
-        np.add.reduce(incoming, axis=0, out=plain[i])
-        product = scratch("centred", incoming.shape, x.dtype)
+        np.add.reduce(given[rows], axis=0, out=plain[i])
+        product = scratch("centred", given[rows].shape, x.dtype)
         np.subtract(values[rows], centre, out=product)
-        np.multiply(product, incoming, out=product)
+        np.multiply(product, given[rows], out=product)
         np.add.reduce(product, axis=0, out=products[i])
 
     matrix.each(task)
@@ -188,22 +177,20 @@ def normalise_sums(
 
 
 def scaled_sum(
-    g: np.ndarray, x: np.ndarray, mean, a, b, c, dims: tuple, y: np.ndarray | None, slope: float
+    g: np.ndarray, x: np.ndarray, mean: np.ndarray, a, b, c, dims: tuple[int, ...]
 ) -> np.ndarray | None:
     matrix = _Matrix.of(x, dims)
-    if matrix is None or g.dtype != x.dtype or not 0 <= slope <= 1:
+    if matrix is None or g.dtype != x.dtype:
         return None
     given, values, (out, result) = matrix.view(g), matrix.view(x), matrix.empty(x)
-    seen = None if slope == 1 else matrix.view(y)
     centre, a, b, c = (matrix.tiled(v, x.dtype) for v in (mean, a, b, c))
 
     def task(i: int, rows: slice) -> None:
         part = result[rows]
-        incoming = _incoming(given[rows], None if seen is None else seen[rows], slope)
         other = scratch("centred", part.shape, x.dtype)
         np.subtract(values[rows], centre, out=part)
         np.multiply(part, b, out=part)
-        np.multiply(incoming, a, out=other)
+        np.multiply(given[rows], a, out=other)
         np.add(part, other, out=part)
         np.add(part, c, out=part)
 

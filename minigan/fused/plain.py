@@ -33,19 +33,13 @@ def normalise(
     return y if slope == 1 else leaky_relu(y, slope), mean, var
 
 
-def normalise_sums(
-    g: Array, x: Array, mean: Array, dims: tuple[int, ...], y: Array | None, slope: float
-) -> tuple:
-    h = g if slope == 1 else leaky_relu_grad(g, y, slope)
-    return h.sum(axis=dims, keepdims=True), (h * (x - mean)).sum(axis=dims, keepdims=True)
+def normalise_sums(g: Array, x: Array, mean: Array, dims: tuple[int, ...]) -> tuple:
+    return g.sum(axis=dims, keepdims=True), (g * (x - mean)).sum(axis=dims, keepdims=True)
 
 
-def scaled_sum(
-    g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array, y: Array | None, slope: float
-) -> Array:
-    h = g if slope == 1 else leaky_relu_grad(g, y, slope)
+def scaled_sum(g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array) -> Array:
     out = x - mean
     out *= b
-    out += h * a
+    out += g * a
     out += c
     return out

@@ -41,14 +41,14 @@ class BatchNorm(Function):
 
     def vjp(self, needs, g, y, x, w, b):
         gx = gw = gb = None
-        if not is_grad_enabled():
-            g, x = (Tensor(fused.channels_last(v.array)) for v in (g, x))
-            sums = NormSums(self)(g, x, y)
-            gw = sums[1] * Tensor((self.var + self.eps) ** -0.5) if needs[1] else None
-            gx = NormInput(self)(g, x, w, y, sums) if needs[0] else None
-            return gx, gw, sums[0] if needs[2] else None
         if self.slope != 1:
             g = LeakyReLUGrad(self.slope)(g, y)
+        if not is_grad_enabled():
+            g, x = (Tensor(fused.channels_last(v.array)) for v in (g, x))
+            sums = NormSums(self)(g, x)
+            gw = sums[1] * Tensor((self.var + self.eps) ** -0.5) if needs[1] else None
+            gx = NormInput(self)(g, x, w, sums) if needs[0] else None
+            return gx, gw, sums[0] if needs[2] else None
         if needs[2]:
             gb = g.sum(self.dims, keepdim=True)
         if needs[0] or needs[1]:
@@ -64,15 +64,13 @@ class BatchNorm(Function):
 
 
 class NormSums(Function):
-    """Σ g and Σ g·c over the dims of a BatchNorm, one after the other; g comes from behind f."""
+    """Σ g and Σ g·c over the dims of a BatchNorm, one after the other."""
 
     def __init__(self, norm: BatchNorm):
         self.norm = norm
 
-    def forward(self, g, x, y):
-        norm = self.norm
-        sums = fused.normalise_sums(g, x, norm.mean, norm.dims, y, norm.slope)
-        return array_module(g).stack(sums)
+    def forward(self, g, x):
+        return array_module(g).stack(fused.normalise_sums(g, x, self.norm.mean, self.norm.dims))
 
 
 class NormInput(Function):
@@ -84,13 +82,13 @@ class NormInput(Function):
     def __init__(self, norm: BatchNorm):
         self.norm = norm
 
-    def forward(self, g, x, w, y, sums):
+    def forward(self, g, x, w, sums):
         norm = self.norm
         inv_std = (norm.var + norm.eps) ** -0.5
         a = inv_std * w
         share = a / -norm.count
         b, d = share * inv_std * inv_std * sums[1], share * sums[0]
-        return fused.scaled_sum(g, x, norm.mean, a, b, d, norm.dims, y, norm.slope)
+        return fused.scaled_sum(g, x, norm.mean, a, b, d, norm.dims)
 
 
 def batch_norm(

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import minigan
 from minigan.cpu import threads
-from minigan.cpu.threads import one_blas_thread, parallel, scratch
+from minigan.cpu.threads import VIEWS, one_blas_thread, parallel, scratch
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +162,17 @@ def test_working_memory_belongs_to_a_thread_and_a_purpose():
     parallel(task, 3)
     assert len(set(found.values())) == 3
     assert scratch("one", (3,), np.int8).base is scratch("one", (2, 2), np.float64).base
+
+
+def test_working_memory_that_grows_lets_go_of_what_was_smaller():
+    small = weakref.ref(scratch("growing", (10,), np.float32))
+    assert scratch("growing", (10,), np.float32) is small()
+    large = scratch("growing", (20,), np.float32)
+    assert small() is None and len(large) == 20
+    for size in range(2 * VIEWS):  # many shapes, few of which are remembered
+        assert scratch("growing", (size % 20, 1), np.float32).shape == (size % 20, 1)
+        scratch("growing", (1, 1, size), np.float32)
+    assert len(threads._scratch.views) <= VIEWS
 
 
 # ---------------------------------------------------------------------- BLAS's own threads
