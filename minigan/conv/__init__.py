@@ -18,6 +18,7 @@ from ..array import Array, array_module
 from . import cpu
 from .cpu import algorithm
 from .geometry import Geometry
+from .kept import NOTHING, Kept
 
 _routines = {"numpy": cpu}
 
@@ -31,19 +32,22 @@ def _backend(array: Array):
     return _routines[name]
 
 
-def fprop(g: Geometry, x: Array, w: Array, b: Array | None = None) -> Array:
-    """The convolution of x with w: (N, K, P, Q); plus the bias b (K,)."""
-    return _backend(x).fprop(g, x, w, b)
+def fprop(g: Geometry, x: Array, w: Array, b: Array | None = None, kept: Kept = NOTHING) -> Array:
+    """The convolution of x with w: (N, K, P, Q); plus the bias b (K,).
+
+    In all three, ``kept`` holds what calls with the same operands have in common.
+    """
+    return _backend(x).fprop(g, x, w, b, kept)
 
 
-def dgrad(g: Geometry, y: Array, w: Array, b: Array | None = None) -> Array:
+def dgrad(g: Geometry, y: Array, w: Array, b: Array | None = None, kept: Kept = NOTHING) -> Array:
     """The adjoint of ``fprop`` in x: (N, C, H, W); plus the bias b (C,)."""
-    return _backend(y).dgrad(g, y, w, b)
+    return _backend(y).dgrad(g, y, w, b, kept)
 
 
-def wgrad(g: Geometry, x: Array, y: Array) -> Array:
+def wgrad(g: Geometry, x: Array, y: Array, kept: Kept = NOTHING) -> Array:
     """The adjoint of ``fprop`` in w: (K, C/groups, R, S)."""
-    return _backend(x).wgrad(g, x, y)
+    return _backend(x).wgrad(g, x, y, kept)
 
 
-__all__ = ["Geometry", "algorithm", "dgrad", "fprop", "wgrad"]
+__all__ = ["Geometry", "Kept", "algorithm", "dgrad", "fprop", "wgrad"]

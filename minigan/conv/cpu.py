@@ -20,6 +20,7 @@ import numpy as np
 
 from . import depthwise, im2col, planar, pointwise, residues, winograd
 from .geometry import Geometry
+from .kept import NOTHING, Kept
 from .tiles import Plan
 
 _forced: list[str] = []
@@ -31,14 +32,14 @@ class _Winograd:
     def __init__(self, m: int):
         self.m = m
 
-    def fprop(self, g, x, w, b=None):
-        return winograd.fprop(g, x, w, b, m=self.m)
+    def fprop(self, g, x, w, b=None, kept=NOTHING):
+        return winograd.fprop(g, x, w, b, self.m, kept)
 
-    def dgrad(self, g, y, w, b=None):
-        return winograd.dgrad(g, y, w, b, m=self.m)
+    def dgrad(self, g, y, w, b=None, kept=NOTHING):
+        return winograd.dgrad(g, y, w, b, self.m, kept)
 
-    def wgrad(self, g, x, y):
-        return winograd.wgrad(g, x, y, m=self.m)
+    def wgrad(self, g, x, y, kept=NOTHING):
+        return winograd.wgrad(g, x, y, self.m, kept)
 
 
 class _Residues:
@@ -124,19 +125,43 @@ def algorithm(name: str) -> Iterator[None]:
         _forced.pop()
 
 
-def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+def fprop(
+    g: Geometry,
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    kept: Kept = NOTHING,
+) -> np.ndarray:
     """The convolution of x (N, C, H, W) with w (K, C/groups, R, S), plus b (K,): (N, K, P, Q)."""
-    name = choose("fprop", g, *x.shape[:2], w.shape[0], x.dtype)
-    return ALGORITHMS[name].fprop(g, x, w, b)
+    sizes = *x.shape[:2], w.shape[0]
+    name = choose("fprop", g, *sizes, x.dtype)
+    return ALGORITHMS[name].fprop(g, x, w, b, **_kept(name, kept, g, sizes, x.dtype))
 
 
-def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+def dgrad(
+    g: Geometry,
+    y: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    kept: Kept = NOTHING,
+) -> np.ndarray:
     """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
-    name = choose("dgrad", g, len(y), w.shape[1] * g.groups, w.shape[0], y.dtype)
-    return ALGORITHMS[name].dgrad(g, y, w, b)
+    sizes = len(y), w.shape[1] * g.groups, w.shape[0]
+    name = choose("dgrad", g, *sizes, y.dtype)
+    return ALGORITHMS[name].dgrad(g, y, w, b, **_kept(name, kept, g, sizes, y.dtype))
 
 
-def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray, kept: Kept = NOTHING) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
-    name = choose("wgrad", g, *x.shape[:2], y.shape[1], x.dtype)
-    return ALGORITHMS[name].wgrad(g, x, y)
+    sizes = *x.shape[:2], y.shape[1]
+    name = choose("wgrad", g, *sizes, x.dtype)
+    return ALGORITHMS[name].wgrad(g, x, y, **_kept(name, kept, g, sizes, x.dtype))
+
+
+def _kept(name: str, kept: Kept, g: Geometry, sizes: tuple, dtype: Any) -> dict[str, Kept]:
+    """What an algorithm that transforms is told of what to keep: of x and y only if wgrad asks."""
+    if not name.startswith("winograd"):
+        return {}
+    if kept.roles > "w" and choose("wgrad", g, *sizes, dtype) != name:
+        kept.roles = "w"
+    return {"kept": kept}

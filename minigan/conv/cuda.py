@@ -4,7 +4,7 @@ What they are not made for (another dtype, an empty batch, tensors of 2³¹ numb
 a grid has blocks) goes the plain way, im2col and cuBLAS.  Arithmetic is float32 unless
 ``minigan.cuda.allow_tf32`` or ``allow_bf16`` is set and the GPU has tensor cores for it (compute
 capability 8.0).  Winograd's form, whose rounding errors are some times larger, is taken where
-``ladder_tiles.WINOGRAD`` says that it is faster: so far nowhere.
+``ladder_tiles.WINOGRAD`` says that it is faster: so far nowhere; nothing is kept between calls.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from ..cuda import launcher
 from ..cuda.launch import GridError, Launch
 from . import ladder, ladder_plan, ladder_thin, ladder_winograd, plain
 from .geometry import Geometry
+from .kept import NOTHING, Kept
 from .ladder_tiles import choose_rung, choose_winograd
 
 OLDEST = 75  # the compute capability that the kernels are written for
 FIRST_ROUNDED = 4  # the first rung that rounds its operands, for the tensor cores
 
 
-def fprop(g: Geometry, x: Array, w: Array, b: Array | None = None) -> Array:
+def fprop(g: Geometry, x: Array, w: Array, b: Array | None = None, kept: Kept = NOTHING) -> Array:
     """The convolution of x (N, C, H, W) with w (K, C/groups, R, S), plus b (K,): (N, K, P, Q)."""
     shape = (x.shape[0], w.shape[0], g.P, g.Q)
     return _computed("fprop", g, (x, w, b), shape, x.shape[1], w.shape[0])
 
 
-def dgrad(g: Geometry, y: Array, w: Array, b: Array | None = None) -> Array:
+def dgrad(g: Geometry, y: Array, w: Array, b: Array | None = None, kept: Kept = NOTHING) -> Array:
     """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
     channels = w.shape[1] * g.groups
     shape = (y.shape[0], channels, g.H, g.W)
     return _computed("dgrad", g, (y, w, b), shape, channels, w.shape[0])
 
 
-def wgrad(g: Geometry, x: Array, y: Array) -> Array:
+def wgrad(g: Geometry, x: Array, y: Array, kept: Kept = NOTHING) -> Array:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
     shape = (y.shape[1], x.shape[1] // g.groups, g.R, g.S)
     return _computed("wgrad", g, (x, y), shape, x.shape[1], y.shape[1])

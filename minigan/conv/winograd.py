@@ -35,6 +35,7 @@ import numpy as np
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
 from .geometry import Geometry
+from .kept import NOTHING, Kept
 from .layout import chunks, nchw, unframed
 from .tiles import Plan
 
@@ -43,22 +44,25 @@ SUPER_BYTES = 48 << 20  # of transforms held at a time by wgrad
 
 
 def _batches(plan: Plan, n: int, channels: int, itemsize: int) -> list[slice]:
+    """Twice the usual pieces: transforms are many short calls."""
     tiles = plan.tiles[0] * plan.tiles[1]
-    return chunks(n, plan.n**2 * tiles * channels * itemsize, least=max(1, -(-ROWS // tiles)))
+    return chunks(n, plan.n**2 * tiles * channels * itemsize // 2, least=-(-ROWS // tiles))
 
 
-def fprop(g: Geometry, x, w, b=None, m: int = 2) -> np.ndarray:
+def fprop(g: Geometry, x, w, b=None, m: int = 2, kept: Kept = NOTHING) -> np.ndarray:
     """The convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,): (N, K, P, Q)."""
     plan, (n, c), k = Plan(g, m), x.shape[:2], w.shape[0]
     dtype, cc = np.result_type(x, w), plan.s**2 * c
-    u = plan.filters(w)
+    u = kept.filters(m, w, plan.filters)
     y = memory.empty((n, g.P, g.Q, k), dtype)
     batches = _batches(plan, n, cc + k, dtype.itemsize)
+    all_v = kept.room("x", m, x, (plan.n, plan.n, n, *plan.tiles, plan.s, plan.s * c), dtype)
 
     def task(i: int) -> None:
         out = y[batches[i]]
         tiles = (plan.n, plan.n, len(out), *plan.tiles)
-        v = scratch("v", (*tiles, plan.s, plan.s * c), dtype)
+        shape = (*tiles, plan.s, plan.s * c)
+        v = scratch("v", shape, dtype) if all_v is None else all_v[:, :, batches[i]]
         plan.input(x[batches[i]], v)
         products = scratch("products", (*tiles, k), dtype)
         np.matmul(v.reshape(*tiles[:2], -1, cc), u, out=products.reshape(*tiles[:2], -1, k))
@@ -74,18 +78,22 @@ def fprop(g: Geometry, x, w, b=None, m: int = 2) -> np.ndarray:
     return nchw(y)
 
 
-def dgrad(g: Geometry, y, w, b=None, m: int = 2) -> np.ndarray:
+def dgrad(g: Geometry, y, w, b=None, m: int = 2, kept: Kept = NOTHING) -> np.ndarray:
     """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,)."""
     plan, (n, k), c = Plan(g, m), y.shape[:2], w.shape[1]
     dtype, cc = np.result_type(y, w), plan.s**2 * c
-    u = plan.filters(w).transpose(0, 1, 3, 2)
+    u = kept.filters(m, w, plan.filters).transpose(0, 1, 3, 2)
     x = memory.empty((n, g.H, g.W, c), dtype)
     batches = _batches(plan, n, cc + k, dtype.itemsize)
+    all_given = kept.room("y", m, y, (plan.n, plan.n, n, *plan.tiles, k), dtype)
 
     def task(i: int) -> None:
         out = x[batches[i]]
         tiles = (plan.n, plan.n, len(out), *plan.tiles)
-        given = scratch("products", (*tiles, k), dtype)
+        shape = (*tiles, k)
+        given = (
+            scratch("products", shape, dtype) if all_given is None else all_given[:, :, batches[i]]
+        )
         plan.output_back(plan.outputs(y[batches[i]]), given)
         v = scratch("v", (*tiles, plan.s, plan.s * c), dtype)
         np.matmul(given.reshape(*tiles[:2], -1, k), u, out=v.reshape(*tiles[:2], -1, cc))
@@ -97,7 +105,7 @@ def dgrad(g: Geometry, y, w, b=None, m: int = 2) -> np.ndarray:
     return nchw(x)
 
 
-def wgrad(g: Geometry, x, y, m: int = 2) -> np.ndarray:
+def wgrad(g: Geometry, x, y, m: int = 2, kept: Kept = NOTHING) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
     plan, (n, c), k = Plan(g, m), x.shape[:2], y.shape[1]
     dtype, cc = np.result_type(x, y), plan.s**2 * c
@@ -106,17 +114,21 @@ def wgrad(g: Geometry, x, y, m: int = 2) -> np.ndarray:
     step = max(1, min(n, SUPER_BYTES // (places * tiles * (cc + k) * dtype.itemsize)))
     if not n:
         total[...] = 0
+    all_v, all_given = kept.get("x", m, x), kept.get("y", m, y)
     for start in range(0, n, step):
         batch = slice(start, min(start + step, n))
         count = batch.stop - start
         shape = (plan.n, plan.n, count, *plan.tiles)
-        v = memory.empty((*shape, plan.s, plan.s * c), dtype)
-        given = memory.empty((*shape, k), dtype)
+        inputs = (*shape, plan.s, plan.s * c)
+        v = memory.empty(inputs, dtype) if all_v is None else all_v[:, :, batch]
+        given = memory.empty((*shape, k), dtype) if all_given is None else all_given[:, :, batch]
         pieces = chunks(count, places * tiles * (cc + k) * dtype.itemsize)
 
         def transform(i: int, batch=batch, v=v, given=given, pieces=pieces) -> None:
-            plan.input(x[batch][pieces[i]], v[:, :, pieces[i]])
-            plan.output_back(plan.outputs(y[batch][pieces[i]]), given[:, :, pieces[i]])
+            if all_v is None:
+                plan.input(x[batch][pieces[i]], v[:, :, pieces[i]])
+            if all_given is None:
+                plan.output_back(plan.outputs(y[batch][pieces[i]]), given[:, :, pieces[i]])
 
         parallel(transform, len(pieces))
         left = v.reshape(places, count * tiles, cc).transpose(0, 2, 1)

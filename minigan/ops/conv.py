@@ -7,8 +7,9 @@ from typing import Any
 
 from .. import conv as routines
 from .._tensor import Tensor
-from ..autograd import Function
+from ..autograd import Function, is_grad_enabled
 from ..conv import Geometry
+from ..conv.kept import NOTHING, Kept
 from ._common import as_tensor, operands
 from .indexing import pad_constant
 
@@ -16,23 +17,41 @@ IntPair = int | tuple[int, int]
 
 
 class _Routine(Function):
+    """``kept`` goes from a call to both its gradients: they have much in common."""
+
     reads = ((1,), (0,))
 
-    def __init__(self, geometry: Geometry, bias: bool = False):
-        self.geometry = geometry
+    def __init__(self, geometry: Geometry, bias: bool = False, kept: Kept = NOTHING):
+        self.geometry, self.common, self.kept = geometry, kept, NOTHING
         if bias:
             self.reads = ((1,), (0,), ())
+
+    def _for_call(self) -> Kept:
+        """What this function was given serves for one call: later its filters may have changed."""
+        self.kept, self.common = self.common, NOTHING
+        if self.kept is NOTHING and is_grad_enabled():
+            self.kept = Kept("w")
+        return self.kept
+
+    def _for_gradients(self, role: str, needs: tuple[bool, ...]) -> Kept:
+        """The filters from before; and g, in the role of x or y, if both its uses are ahead."""
+        before = self.kept
+        if is_grad_enabled():  # the gradients are kept themselves, so g's transform would be too
+            return Kept("w", before)
+        self.kept = NOTHING  # to save memory; made again if this is the first of several passes
+        return Kept("w" + role if needs[0] and needs[1] else "w", before)
 
 
 class Fprop(_Routine):
     """y = x ∗ w (+ b);  gx = dgrad(g, w), gw = wgrad(x, g), gb = Σ g over all but channels."""
 
     def forward(self, x, w, b=None):
-        return routines.fprop(self.geometry, x, w, b)
+        return routines.fprop(self.geometry, x, w, b, self._for_call())
 
     def vjp(self, needs, g, y, x, w, b=None):
-        gx = Dgrad(self.geometry)(g, w) if needs[0] else None
-        gw = Wgrad(self.geometry)(x, g) if needs[1] else None
+        kept = self._for_gradients("y", needs)
+        gx = Dgrad(self.geometry, kept=kept)(g, w) if needs[0] else None
+        gw = Wgrad(self.geometry, kept=kept)(x, g) if needs[1] else None
         return (gx, gw) if b is None else (gx, gw, g.sum((0, 2, 3)) if needs[2] else None)
 
 
@@ -40,11 +59,12 @@ class Dgrad(_Routine):
     """x = the adjoint of ∗ w, at y (+ b);  gy = fprop(g, w), gw = wgrad(g, y), gb as above."""
 
     def forward(self, y, w, b=None):
-        return routines.dgrad(self.geometry, y, w, b)
+        return routines.dgrad(self.geometry, y, w, b, self._for_call())
 
     def vjp(self, needs, g, x, y, w, b=None):
-        gy = Fprop(self.geometry)(g, w) if needs[0] else None
-        gw = Wgrad(self.geometry)(g, y) if needs[1] else None
+        kept = self._for_gradients("x", needs)
+        gy = Fprop(self.geometry, kept=kept)(g, w) if needs[0] else None
+        gw = Wgrad(self.geometry, kept=kept)(g, y) if needs[1] else None
         return (gy, gw) if b is None else (gy, gw, g.sum((0, 2, 3)) if needs[2] else None)
 
 
@@ -52,11 +72,12 @@ class Wgrad(_Routine):
     """w = the adjoint of x ∗, at y;  gx = dgrad(y, g), gy = fprop(x, g)."""
 
     def forward(self, x, y):
-        return routines.wgrad(self.geometry, x, y)
+        return routines.wgrad(self.geometry, x, y, self._for_call())
 
     def vjp(self, needs, g, w, x, y):
-        gx = Dgrad(self.geometry)(y, g) if needs[0] else None
-        gy = Fprop(self.geometry)(x, g) if needs[1] else None
+        kept = Kept("w")  # of other filters: g
+        gx = Dgrad(self.geometry, kept=kept)(y, g) if needs[0] else None
+        gy = Fprop(self.geometry, kept=kept)(x, g) if needs[1] else None
         return gx, gy
 
 

@@ -225,5 +225,6 @@ def test_numpy_arrays_go_to_the_cpu_routines(monkeypatch):
     for name in ("fprop", "dgrad", "wgrad"):
         monkeypatch.setattr(cpu, name, lambda *args, name=name: (name, *args))
         operands = np.ones(1), np.ones(2)
-        found = getattr(dispatch, name)(g, *operands)
-        assert found == (name, g, *operands) + ((None,) if name != "wgrad" else ())
+        bias, kept = () if name == "wgrad" else (None,), dispatch.Kept("w")
+        found = getattr(dispatch, name)(g, *operands, *bias, kept)
+        assert found == (name, g, *operands, *bias, kept)
