@@ -81,7 +81,7 @@ def ours(layer: tuple, rounds: int) -> dict[str, dict[str, float]]:
             chosen = choose(routine, g, n, c, k)
             calls = {}
             for name, algorithm in ALGORITHMS.items():
-                if fits(name, routine, g, c, x.dtype):
+                if fits(name, routine, g, c, k, x.dtype):
                     call = getattr(algorithm, routine)
                     label = name + "*" * (name == chosen)
                     calls[label] = lambda call=call, routine=routine: call(g, *operands[routine])

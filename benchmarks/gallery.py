@@ -41,8 +41,8 @@ SYSTEMS = {
     "dcgan": (f"dcgan {MNIST} --steps 3000", LAST),
     "cgan": (f"cgan {MNIST} --steps 3500", LAST),
     "wgan": (f"wgan {MNIST} --steps 1500 --set critic_burst=25 --set lr=2e-4", LAST),
-    "wgan-gp": (f"wgan-gp {MNIST} --steps 1500", LAST),
-    "unrolled": (f"unrolled {MNIST} --steps 3000 --set network=mlp --set activation=leaky", LAST),
+    "wgan-gp": (f"wgan-gp {MNIST} --steps 1000", LAST),
+    "unrolled": (f"unrolled {MNIST} --steps 2000 --set network=mlp --set activation=leaky", LAST),
     "lsgan": (f"lsgan {MNIST} --steps 1000", LAST),
     "hinge": (f"hinge {MNIST} --steps 1000", LAST),
     "sngan": (f"sngan {MNIST} --steps 1000", LAST),
@@ -52,7 +52,7 @@ SYSTEMS = {
     "ebgan": (f"ebgan {MNIST} --steps 1000", LAST),
     "began": (f"began {MNIST} --steps 2500", LAST),
     "pix2pix": (f"pix2pix {FACADES} --steps 2000", "figures/triples.png"),
-    "dcgan-cifar10": (f"dcgan {CIFAR} --steps 3000", LAST),
+    "dcgan-cifar10": (f"dcgan {CIFAR} --steps 1500", LAST),
 }
 EVALUATED = ("gan", "dcgan", "cgan", "wgan", "wgan-gp", "hinge", "sngan", "acgan", "dcgan-cifar10")
 

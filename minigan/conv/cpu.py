@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from . import depthwise, im2col, planar, pointwise, residues, winograd
+from . import depthwise, im2col, planar, pointwise, residues, thin, winograd
 from .geometry import Geometry
 from .kept import NOTHING, Kept
 from .tiles import Plan
@@ -52,6 +52,7 @@ ALGORITHMS = {
     "pointwise": pointwise,
     "depthwise": depthwise,
     "planar": planar,
+    "thin": thin,
     "winograd4": _Winograd(4),
     "winograd2": _Winograd(2),
     "residues": _Residues,
@@ -59,14 +60,16 @@ ALGORITHMS = {
 }
 
 
-def fits(name: str, routine: str, g: Geometry, c: int, dtype: np.dtype) -> bool:
-    """Whether the algorithm can compute this, with c channels of that dtype in x."""
+def fits(name: str, routine: str, g: Geometry, c: int, k: int, dtype: np.dtype) -> bool:
+    """Whether the algorithm can compute this, with c channels of that dtype in x and k in y."""
     if name == "pointwise":
         return pointwise.fits(g)
     if name == "depthwise":
         return depthwise.fits(g, c)
     if name == "planar":
         return planar.fits(g, c)
+    if name == "thin":
+        return thin.fits(g, k)
     if name.startswith("winograd"):
         fractions = dtype.kind in "fc" and dtype.itemsize >= 4
         return fractions and Plan.fits(g) and int(name[-1]) + g.R // g.stride[0] <= 6
@@ -86,12 +89,16 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
     pixels = n * g.P * g.Q
     if name == "planar":
         return routine != "fprop" and c > 1 and pixels >= 1024 and g.R * g.S > 1
+    if name == "thin":
+        return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1
     if name == "winograd4":
         return pixels >= 4096 and g.P % 4 == g.Q % 4 == 0 and _gain(g, 4, c, k) > 400
     if name == "winograd2":
         return pixels >= 512 and _gain(g, 2, c, k) > (90 if routine == "wgrad" else 50)
     if name == "residues":  # its filters are copied: that takes some pixels to pay
-        return g.groups > 1 or (pixels >= 256 and (4 * c > k or g.stride == (1, 1)))
+        beyond = g.H * g.W / (g.stride[0] * g.stride[1] * g.P * g.Q)  # it makes more than y sees
+        many = pixels >= 512 and (4 * c > k or g.stride == (1, 1))
+        return g.groups > 1 or (many and beyond <= 1.3)
     return True
 
 
@@ -103,7 +110,7 @@ def choose(routine: str, g: Geometry, n: int, c: int, k: int, dtype: Any = np.fl
     """
     for name in (*reversed(_forced), *ALGORITHMS):
         pays = name in _forced or _pays(name, routine, g, n, c, k)
-        if pays and fits(name, routine, g, c, np.dtype(dtype)):
+        if pays and fits(name, routine, g, c, k, np.dtype(dtype)):
             return name
     raise AssertionError("im2col fits everything")
 

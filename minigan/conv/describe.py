@@ -62,7 +62,7 @@ def describe(text: str) -> str:
         others = [
             name
             for name in ALGORITHMS
-            if name != chosen and fits(name, routine, g, c, np.dtype(np.float32))
+            if name != chosen and fits(name, routine, g, c, k, np.dtype(np.float32))
         ]
         line = f"{routine:<7}{chosen:<12}"
         lines.append((line + (f"(fits too: {', '.join(others)})" if others else "")).rstrip())

@@ -54,6 +54,15 @@ def planar_cases(draw, batch=(1, 3), **limits):
 
 
 @st.composite
+def thin_cases(draw, batch=(1, 3), **limits):
+    """One to four output channels, no groups."""
+    g = draw(convolutions(max_extra=5, **limits)).geometry
+    g = Geometry(g.H, g.W, g.R, g.S, g.stride, g.pad, g.dilation)
+    channels = draw(between(1, 3)), draw(between(1, 4))
+    return Convolution(g, draw(between(*batch)), *channels, draw(seeds))
+
+
+@st.composite
 def winograd_cases(draw, m, most=7, channels=3, batch=(1, 2)):
     """Square filters of 2 or 3 taps per stride, any padding: tiles stick out, rows are left."""
     s, r = draw(between(1, 2)), draw(between(2, 3 if m == 2 else 2))
@@ -71,6 +80,7 @@ DOMAINS = {
     "pointwise": pointwise_cases(),
     "depthwise": depthwise_cases(max_kernel=3),
     "planar": planar_cases(),
+    "thin": thin_cases(),
     "winograd4": winograd_cases(4),
     "winograd2": winograd_cases(2),
     "residues": convolutions(max_channels=2, max_extra=5),
@@ -236,6 +246,7 @@ TINY = {
     "pointwise": pointwise_cases(most=2, batch=(1, 2)),
     "depthwise": depthwise_cases(max_kernel=2, batch=(1, 1)),
     "planar": planar_cases(max_kernel=2, batch=(1, 1)),
+    "thin": thin_cases(max_kernel=2, batch=(1, 1)),
     "winograd4": winograd_cases(4, most=2, channels=1, batch=(1, 1)),
     "winograd2": winograd_cases(2, most=3, channels=1, batch=(1, 1)),
     "residues": convolutions(max_kernel=3, max_channels=2, max_extra=2, max_batch=1),

@@ -53,6 +53,7 @@ CASES = [  # algorithm, geometry, channels in and out, routines
     ("residues", STRIDED, 32, 48, ("dgrad",)),
     ("im2col", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
     ("im2col", Geometry(16, 16, 3, 3, groups=4), 32, 48, ("fprop", "dgrad", "wgrad")),
+    ("thin", STRIDED, 64, 3, ("fprop", "dgrad", "wgrad")),
     ("pointwise", ONE_TAP, 48, 64, ("fprop", "dgrad", "wgrad")),
     ("depthwise", Geometry(16, 16, 3, 3, groups=32), 32, 64, ("fprop", "dgrad", "wgrad")),
 ]
