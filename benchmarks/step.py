@@ -14,6 +14,7 @@ own matrix product measured in the same run.
     minigan      as ``minigan train`` runs it: BLAS on one thread, our threads beside it
     eager        PyTorch as scripts use it
     dezero       DeZero (W1 and W2 only), BLAS on all threads
+    chainer      Chainer (the same), without iDeep
     best         PyTorch with channels_last memory, fused Adam, the critic frozen while it is not
                  trained
 
@@ -33,6 +34,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+SLOW = ("dezero", "chainer")  # a step of theirs takes as long as ten of the others'
 FORCING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -69,8 +71,7 @@ def measure(workload: str, contestants: list[Contestant], rounds: int, steps: in
     for _ in range(rounds):
         for contestant in contestants:
             time.sleep(0.2)  # let threads that spin while they wait go to sleep
-            slow = contestant.name == "dezero"  # one step of it takes as long as ten of others
-            contestant.times += contestant.ask(1 if slow else steps)
+            contestant.times += contestant.ask(1 if contestant.name in SLOW else steps)
     rows: list[dict[str, Any]] = []
     for contestant in contestants:
         last = contestant.ask(0)
@@ -118,7 +119,8 @@ def main() -> None:
     parser.add_argument("--workloads", default="W1,W2", help="separated by commas (%(default)s)")
     parser.add_argument("--engines", default="minigan,eager,best", help="(%(default)s)")
     parser.add_argument("--torch", default=sys.executable, help="the Python that has PyTorch")
-    parser.add_argument("--dezero", default=sys.executable, help="the Python that has DeZero")
+    for name in SLOW:
+        parser.add_argument(f"--{name}", default=sys.executable, help=f"the Python that has {name}")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=5, help="in each round (%(default)s)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -127,6 +129,7 @@ def main() -> None:
     arguments = parser.parse_args()
     taken = [] if arguments.keep_environment else [v for v in FORCING if v in os.environ]
     environment = {k: v for k, v in os.environ.items() if k not in taken}
+    pythons = {name: getattr(arguments, name) for name in SLOW} | {"minigan": sys.executable}
     rows = []
     product = Contestant("sgemm", sys.executable, "-", arguments.threads, environment)
     rates = []
@@ -134,13 +137,13 @@ def main() -> None:
         contestants = [
             Contestant(
                 name,
-                {"minigan": sys.executable, "dezero": arguments.dezero}.get(name, arguments.torch),
+                pythons.get(name, arguments.torch),
                 workload,
                 arguments.threads,
                 environment,
             )
             for name in arguments.engines.split(",")
-            if name != "dezero" or workload in ("W1", "W2")
+            if name not in SLOW or workload in ("W1", "W2")
         ]
         rates += product.ask(5)
         rows += measure(workload, contestants, arguments.rounds, arguments.steps)

@@ -10,9 +10,11 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from benchmarks.step import SLOW
 from benchmarks.workloads import WORKLOADS, Options
 
 
@@ -71,15 +73,17 @@ def _torch(workload: str, threads: int, best: bool) -> tuple[Callable[[], float]
     return WORKLOADS[workload](torch, options), f"torch {torch.__version__}"
 
 
-def _dezero(workload: str, threads: int) -> tuple[Callable[[], float], str]:
+def _reader(engine: str, workload: str, threads: int) -> tuple[Callable[[], float], str]:
+    """DeZero or Chainer."""
     import numpy as np
     from threadpoolctl import threadpool_limits
 
-    from benchmarks.dezero_step import make
-
+    make = import_module(f"benchmarks.{engine}_step").make
+    version = getattr(import_module(engine), "__version__", "")
     step = make(workload)
     threadpool_limits(threads)
-    return step, f"DeZero, NumPy {np.__version__}, {_blas()}"
+    name = {"dezero": "DeZero", "chainer": "Chainer"}[engine]
+    return step, f"{name} {version}, NumPy {np.__version__}, {_blas()}".replace(" ,", ",")
 
 
 def _sgemm(threads: int) -> tuple[Callable[[], float], str]:
@@ -131,11 +135,11 @@ def main() -> None:
         step, versions = _sgemm(threads)
     elif engine == "minigan":
         step, versions, flops = _minigan(workload, threads)
-    elif engine == "dezero":
-        step, versions = _dezero(workload, threads)
+    elif engine in SLOW:
+        step, versions = _reader(engine, workload, threads)
     else:
         step, versions = _torch(workload, threads, best=engine == "best")
-    for _ in range(1 if engine == "dezero" else 3):
+    for _ in range(1 if engine in SLOW else 3):
         step()
     print(json.dumps({"versions": versions, "processor": _processor()}), flush=True)
     for line in sys.stdin:
