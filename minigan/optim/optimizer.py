@@ -16,6 +16,7 @@ from ..autograd import enable_grad, no_grad
 from ..cpu.memory import inverse, memory_order
 from ..fused import in_blocks, working_memory
 from ..ops.creation import as_tensor, zeros_like
+from .together import SMALL, Together
 
 
 class Optimizer:
@@ -48,6 +49,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
+        self._together: dict[tuple[Tensor, ...], Together] = {}
         for group in groups:
             self.add_param_group(group)
 
@@ -109,13 +111,21 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
+            small: dict[tuple, list[Tensor]] = {}  # alike in all that an update depends on
             for p in group["params"]:
-                if p.grad is not None:
-                    self._step_one(p, group)
+                if p.grad is None:
+                    continue
+                state = self.state.setdefault(p, {})
+                if p.array.size > SMALL:
+                    self._step_one(p, group, state)
+                else:
+                    alike = (p.dtype, p.device, state.get("step", 0), *sorted(state))
+                    small.setdefault(alike, []).append(p)
+            for params in small.values():
+                self._step_together(params, group)
         return loss
 
-    def _step_one(self, p: Tensor, group: dict[str, Any]) -> None:
-        state = self.state.setdefault(p, {})
+    def _step_one(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         state["step"] = state.get("step", 0) + 1
         constants = self.constants(group, state)
         # All in the order in which the parameter lies in memory, so that nothing is copied.
@@ -124,9 +134,35 @@ class Optimizer:
         values, gradient, *arrays = [
             a.transpose(order).reshape(-1) for a in (p.array, p.grad.array, *slots)
         ]
+        self._apply(values, gradient, arrays, group, constants)
+        ordered = p.array.transpose(order)
+        if not ordered.flags.c_contiguous:  # a part of something else: its copy was updated
+            ordered[...] = values.reshape(ordered.shape)
+        p.version[0] += 1
+
+    def _step_together(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        states = [self.state[p] for p in params]
+        for state in states:
+            state["step"] = state.get("step", 0) + 1
+        constants = self.constants(group, states[0])
+        together = self._together.get(tuple(params))
+        if together is None or not together.fits():
+            if len(self._together) >= 16:  # ever other parameters have gradients
+                self._together.clear()
+            together = self._together[tuple(params)] = Together(params)
+        arrays = [together.slot(s, states, self.initial(group)) for s in self.used(group)]
+        values = together.gather([p.array for p in params])
+        gradient = together.gather([p.grad.array for p in params])
+        self._apply(values, gradient, arrays, group, constants)
+        together.scatter(values)
+
+    def _apply(
+        self, values: Array, gradient: Array, arrays: list[Array], group: dict, constants: dict
+    ) -> None:
+        """``update`` of flat arrays, block by block."""
         decay = group.get("weight_decay") if self.decay_in_gradient else None
         climb = group.get("maximize")
-        xp = array_module(p.array)
+        xp = array_module(values)
 
         def update(part: slice) -> None:
             g = gradient[part]
@@ -139,10 +175,6 @@ class Optimizer:
             self.update(values[part], g, *[a[part] for a in arrays], spare, **constants)
 
         in_blocks(update, values)
-        ordered = p.array.transpose(order)
-        if not ordered.flags.c_contiguous:  # a part of something else: its copy was updated
-            ordered[...] = values.reshape(ordered.shape)
-        p.version[0] += 1
 
     def _slot(
         self, p: Tensor, state: dict[str, Any], slot: str, group: dict[str, Any], order: list[int]
@@ -176,6 +208,10 @@ class Optimizer:
         raise NotImplementedError
 
     # -- state
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy, whose state is no longer a part of what lies together here."""
+        return {**self.__dict__, "_together": {}}
 
     def state_dict(self) -> dict[str, Any]:
         """State and settings, parameters replaced by their position, as PyTorch lays it out.
