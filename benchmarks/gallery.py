@@ -31,6 +31,8 @@ MNIST = "--data mnist --data-dir {data}/mnist"
 CIFAR = "--data cifar10 --data-dir {data}/cifar-10-batches-bin"
 FACADES = "--data pairs:{data}/facades --direction BtoA --image-size 64"
 
+UNROLLED = "--set network=mlp --set activation=leaky --set lr=1e-3 --set critic_lr=1e-4"
+
 # name: (options of ``minigan train``, the picture in its run folder)
 LAST = "samples/last"
 SYSTEMS = {
@@ -42,14 +44,14 @@ SYSTEMS = {
     "cgan": (f"cgan {MNIST} --steps 3500", LAST),
     "wgan": (f"wgan {MNIST} --steps 1500 --set critic_burst=25 --set lr=2e-4", LAST),
     "wgan-gp": (f"wgan-gp {MNIST} --steps 1000", LAST),
-    "unrolled": (f"unrolled {MNIST} --steps 2000 --set network=mlp --set activation=leaky", LAST),
+    "unrolled": (f"unrolled {MNIST} --steps 2000 {UNROLLED}", LAST),
     "lsgan": (f"lsgan {MNIST} --steps 1000", LAST),
     "hinge": (f"hinge {MNIST} --steps 1000", LAST),
     "sngan": (f"sngan {MNIST} --steps 1000", LAST),
     "dragan": (f"dragan {MNIST} --steps 1000", LAST),
     "acgan": (f"acgan {MNIST} --steps 1000", LAST),
     "infogan": (f"infogan {MNIST} --steps 2000", LAST),
-    "ebgan": (f"ebgan {MNIST} --steps 1000", LAST),
+    "ebgan": (f"ebgan {MNIST} --steps 1000 --set margin=0.2", LAST),
     "began": (f"began {MNIST} --steps 2500", LAST),
     "pix2pix": (f"pix2pix {FACADES} --steps 2000", "figures/triples.png"),
     "dcgan-cifar10": (f"dcgan {CIFAR} --steps 1500", LAST),

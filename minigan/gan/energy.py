@@ -1,8 +1,12 @@
 """Discriminators that are autoencoders: how badly an image is reconstructed is its energy.
 
-D    Conv 64 k4 s2 p1 ReLU → Linear 32 (the code) → Linear 64·(size/2)² BatchNorm ReLU
-     → ConvT C k4 s2 p1
+D    Conv 64 k4 s2 p1 ReLU → Linear 32 (the code) → Linear 64·(size/2)² ReLU → ConvT C k4 s2 p1
 G    InfoGAN's, from 62 numbers
+
+With critic_norm=batch D has a BatchNorm before its second ReLU and DCGAN's start, as some have
+built it.  Then a batch of nearly equal images is a trap: BatchNorm blows up what little tells them
+apart, D makes different images of them whatever their size, and the generator's gradient no longer
+says where to go.  On MNIST it stayed at one grey image; without BatchNorm it draws digits.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from .. import nn
 from .._tensor import Tensor
 from ..array import Generator
 from . import settings as common
+from .autoencoding import start
 from .networks import dcgan_init, infogan_generator
 from .pair import Uniform
 from .schema import ImageShape, Networks
@@ -28,7 +33,7 @@ class Settings(common.Settings):
     """
 
     fixed: ClassVar[tuple[str, ...]] = (
-        *("loss", "network", "widths", "critic_widths", "critic_norm", "norm_after", "output"),
+        *("loss", "network", "widths", "critic_widths", "norm_after", "output"),
         *("gp", "dragan", "r1", "real_targets", "fake_targets", "flip", "label_at"),
         *("kernel", "one_batch"),
     )
@@ -42,15 +47,26 @@ class Settings(common.Settings):
     def __post_init__(self):
         if not 0 < self.code <= common.MOST:
             raise SettingError(f"setting code must be positive and at most {common.MOST}")
+        if self.critic_norm not in ("auto", "none", "batch"):
+            raise SettingError(
+                f"critic_norm={self.critic_norm} has no part here: give none (the same as auto) or "
+                "batch"
+            )
         super().__post_init__()
+
+    @property
+    def norm_of_critic(self) -> str:
+        """Nothing, unless BatchNorm is asked for."""
+        return "batch" if self.critic_norm == "batch" else "none"
 
 
 class Energy(nn.Module):
     """x (N, C, H, W) → its reconstruction (N, C, H, W) and its code (N, code)."""
 
-    def __init__(self, shape: ImageShape, code: int):
+    def __init__(self, shape: ImageShape, code: int, norm: bool):
         super().__init__()
         side = shape.height // 2
+        between = [nn.BatchNorm1d(64 * side * side)] if norm else []
         self.encoder = nn.Sequential(
             nn.Conv2d(shape.channels, 64, 4, 2, 1),
             nn.ReLU(),
@@ -58,8 +74,8 @@ class Energy(nn.Module):
             nn.Linear(64 * side * side, code),
         )
         self.decoder = nn.Sequential(
-            nn.Linear(code, 64 * side * side, bias=False),
-            nn.BatchNorm1d(64 * side * side),
+            nn.Linear(code, 64 * side * side, bias=not norm),
+            *between,
             nn.ReLU(),
             nn.Unflatten(1, (64, side, side)),
             nn.ConvTranspose2d(64, shape.channels, 4, 2, 1),
@@ -71,12 +87,13 @@ class Energy(nn.Module):
 
 
 def networks(settings: Settings, shape: ImageShape, rng: Generator) -> Networks:
-    """The two, started as DCGAN's."""
+    """The two; the generator starts as DCGAN's."""
     norms = {"activation": settings.activation, "norm": settings.norm_of_generator}
     generator = infogan_generator(shape, settings.latent, **norms)
-    critic = Energy(shape, settings.code)
+    norm = settings.norm_of_critic == "batch"
+    critic = Energy(shape, settings.code, norm)
     dcgan_init(generator, rng)
-    dcgan_init(critic, rng)
+    (dcgan_init if norm else start)(critic, rng)
     if settings.prior == "uniform":
         generator = nn.Sequential(Uniform(settings.latent), *generator)
     return Networks(generator, critic, settings.latent)

@@ -135,14 +135,19 @@ def test_the_rates_of_began_fall_to_a_tenth():
 
 
 @pytest.mark.parametrize("name", ["ebgan", "began"])
-def test_the_discriminator_halves_codes_and_doubles(name):
-    """Conv 64 → Linear 32 → Linear 64·14·14 with BatchNorm → ConvT, and the images' own shape."""
+@pytest.mark.parametrize("norm", ["auto", "none", "batch"])
+def test_the_discriminator_halves_codes_and_doubles(name, norm):
+    """Conv 64 → Linear 32 → Linear 64·14·14 → ConvT, and the images' own shape.
+
+    The second Linear has a bias, or BatchNorm's scale and shift.
+    """
     chosen = recipe(name)
-    nets = chosen.networks(chosen.configure({}), ImageShape(1, 28, 28), minigan.Generator())
+    settings = chosen.configure({"critic_norm": norm})
+    nets = chosen.networks(settings, ImageShape(1, 28, 28), minigan.Generator())
     made, codes = nets.critic(minigan.zeros(3, 1, 28, 28))
     assert made.shape == (3, 1, 28, 28) and codes.shape == (3, 32)
     wide = 64 * 14 * 14
-    counts = 16 * 64 + 64 + wide * 32 + 32 + 32 * wide + 2 * wide + 64 * 16 + 1
+    counts = 16 * 64 + 64 + wide * 32 + 32 + 32 * wide + wide * (1 + (norm == "batch")) + 64 * 16 + 1
     assert sum(p.numel() for p in nets.critic.parameters()) == counts
 
 
@@ -154,6 +159,7 @@ def test_the_discriminator_halves_codes_and_doubles(name):
         ({"gp": 10}, "gp has no part here"),
         ({"label_at": "input"}, "label_at has no part here"),
         ({"code": 0}, "setting code must be positive"),
+        ({"critic_norm": "spectral"}, "critic_norm=spectral has no part here: give none"),
     ],
 )
 def test_settings_without_a_part_are_refused(name, values, said):
