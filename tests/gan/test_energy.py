@@ -147,7 +147,9 @@ def test_the_discriminator_halves_codes_and_doubles(name, norm):
     made, codes = nets.critic(minigan.zeros(3, 1, 28, 28))
     assert made.shape == (3, 1, 28, 28) and codes.shape == (3, 32)
     wide = 64 * 14 * 14
-    counts = 16 * 64 + 64 + wide * 32 + 32 + 32 * wide + wide * (1 + (norm == "batch")) + 64 * 16 + 1
+    counts = (
+        16 * 64 + 64 + wide * 32 + 32 + 32 * wide + wide * (1 + (norm == "batch")) + 64 * 16 + 1
+    )
     assert sum(p.numel() for p in nets.critic.parameters()) == counts
 
 
