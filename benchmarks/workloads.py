@@ -105,16 +105,23 @@ def _dcgan(lib: Any, size: int, norm: bool) -> tuple[Any, Any, tuple[int, ...]]:
 
 def dcgan(lib: Any, options: Options, size: int) -> Callable[[], float]:
     """W1 and W2."""
-    generator, critic, shape = _dcgan(lib, size, norm=True)
+    return dcgan_step(lib, options, *_dcgan(lib, size, norm=True))
+
+
+def dcgan_step(
+    lib: Any, options: Options, generator: Any, critic: Any, shape: tuple[int, ...]
+) -> Callable[[], float]:
+    """A step of these networks on batches of this shape."""
     generator, critic = options.prepare(generator), options.prepare(critic)
     real = options.prepare(lib.randn(*shape).tanh())
     g_adam, d_adam = options.optimizers(lib, 2e-4, (0.5, 0.999), generator, critic)
-    ones, zeros = lib.ones(BATCH, 1), lib.zeros(BATCH, 1)
+    batch = shape[0]
+    ones, zeros = lib.ones(batch, 1), lib.zeros(batch, 1)
     loss = lib.nn.BCEWithLogitsLoss()
 
     def step() -> float:
         d_adam.zero_grad()
-        fake = generator(lib.randn(BATCH, 100))
+        fake = generator(lib.randn(batch, 100))
         on_real = loss(critic(real), ones)
         on_real.backward()
         on_fake = loss(critic(fake.detach()), zeros)
