@@ -9,12 +9,12 @@ import numpy as np
 
 from ._tensor import Tensor
 from .array import array_module
-from .ops._common import as_float, as_tensor
+from .ops._common import as_float, as_tensor, operands
 from .ops.extremes import maximum
 from .ops.kinks import abs, clamp, where
 from .ops.pick import gather
 from .ops.powers import log
-from .ops.smooth import Softplus
+from .ops.smooth import LogisticLoss
 from .ops.softmax import log_softmax
 
 
@@ -90,7 +90,10 @@ def binary_cross_entropy_with_logits(
     x = as_float(name, input)
     _same_shape(name, x, target)
     positive = target if pos_weight is None else pos_weight * target
-    loss = positive * Softplus()(-x) + (1 - target) * Softplus()(x)
+    parts = [x, positive, 1 - target]
+    if positive.shape != x.shape:  # a weight of more dimensions
+        parts = [part.expand(positive.shape) for part in parts]
+    loss = LogisticLoss()(*operands(name, *parts))
     return reduce(name, loss if weight is None else loss * weight, reduction)
 
 

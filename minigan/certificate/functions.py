@@ -85,6 +85,7 @@ FUNCTIONS: dict[str, Program] = {
     **_of(powers, ["Pow"], [CUBE, GRID]),
     **_of(kinks, ["Abs", "Sign"], [GRID]),
     **_of(smooth, SMOOTH, [GRID]),
+    **_of(smooth, ["LogisticLoss"], [GRID, GRID, GRID]),
     **_of(extremes, ["Maximum", "Minimum"], [CUBE, GRID]),
     **_of(accumulate, ["Prod", "Root", "Present"], [GRID]),
     **_of(copies, ["Clone"], [GRID]),

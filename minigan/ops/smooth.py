@@ -126,6 +126,26 @@ class Softplus(Function):
         return (g * sigmoid(x),)
 
 
+class LogisticLoss(Function):
+    """y = p·softplus(-x) + n·softplus(x), of which the cross entropy of logits x is made.
+
+    ∂y/∂x = n·sigmoid(x) - p·sigmoid(-x).  Both softplus have ln(1 + e^-|x|) in common.
+    """
+
+    reads = ((0, 1, 2), (0,), (0,))
+
+    def forward(self, x, p, n):
+        xp = array_module(x)
+        common = xp.log1p(xp.exp(-magnitude(x)))
+        positive = xp.where(x.real > 0, x, xp.zeros_like(x))
+        return p * (common + (positive - x)) + n * (common + positive)
+
+    def vjp(self, needs, g, y, x, p, n):
+        gx = g * (n * sigmoid(x) - p * sigmoid(-x)) if needs[0] else None
+        gp = g * Softplus()(-x) if needs[1] else None
+        return gx, gp, g * Softplus()(x) if needs[2] else None
+
+
 def expm1(input: Tensor) -> Tensor:
     """e^input - 1, exact also near 0."""
     return Expm1()(as_float("expm1", input))

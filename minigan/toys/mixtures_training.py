@@ -29,7 +29,7 @@ from .output import ToyError
 from .players import evaluating
 from .truth import TruthPanel
 
-VERSION = 1  # of a run's file
+VERSION = 2  # of a run's file
 POINTS = 100_000  # real ones that are trained on
 MOMENTS, SHOWN = 20, 500  # looks at a run after the first one; points kept of each
 SIDE, PARTNERS = 41, 4  # where the critic is looked at, across and up; packs for each place
