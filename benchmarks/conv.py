@@ -117,6 +117,31 @@ def theirs(layer: tuple, rounds: int, threads: int) -> dict[str, float]:
     return {routine: min(t[routine] for t in times.values()) for routine in ROUTINES}
 
 
+def product(engine: str, threads: int, rounds: int) -> float:
+    """GFLOP/s of a product of two 1024×1024 matrices: what an engine has to work with."""
+    if engine == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+        a = torch.ones(1024, 1024)
+
+        def call() -> object:
+            return torch.mm(a, a)
+    else:
+        import numpy as np
+
+        from minigan.cpu import products
+        from minigan.cpu.threads import one_blas_thread
+
+        left, out = np.ones((1024, 1024), np.float32), np.empty((1024, 1024), np.float32)
+
+        def call() -> object:
+            with one_blas_thread:
+                return products.matmul(left, left, out)
+
+    return 2 * 1024**3 / 1e6 / best({"product": call}, 3 * rounds)["product"]
+
+
 def main() -> None:
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -144,10 +169,13 @@ def main() -> None:
             "minigan": ours,
             "torch": lambda layer, rounds: theirs(layer, rounds, threads),
         }[arguments.worker]
-        print(json.dumps({n: run(LAYERS[n], arguments.rounds) for n in names}))
+        found = {n: run(LAYERS[n], arguments.rounds) for n in names}
+        found["product"] = product(arguments.worker, threads, arguments.rounds)
+        print(json.dumps(found))
         return
     environment = {k: v for k, v in os.environ.items() if k not in FORCING}
     results: dict[str, dict] = {}
+    rates: dict[str, float] = {}
     for name in names:  # layer by layer, one engine after the other
         for engine, python in (("minigan", sys.executable), ("torch", arguments.torch)):
             command = [python, "-m", "benchmarks.conv", name, "--worker", engine]
@@ -157,8 +185,9 @@ def main() -> None:
             )
             if ended.returncode and engine == "minigan":
                 raise SystemExit(ended.stderr)
-            answer = json.loads(ended.stdout)[name] if ended.returncode == 0 else None
-            results.setdefault(name, {})[engine] = answer
+            answer = json.loads(ended.stdout) if ended.returncode == 0 else {name: None}
+            results.setdefault(name, {})[engine] = answer[name]
+            rates[engine] = max(rates.get(engine, 0.0), answer.get("product", 0.0))
     print(
         "| layer | routine | ms by algorithm (* chosen) | PyTorch | ratio |\n|---|---|---|---|---|"
     )
@@ -170,8 +199,11 @@ def main() -> None:
             other = row["torch"] and row["torch"][routine]
             ratio = f"{other:.2f} | {chosen / other:.2f}" if other else "not there |"
             print(f"| {name} | {routine} | {text} | {ratio} |")
+    said = ", ".join(f"{engine} {rate:.0f}" for engine, rate in rates.items() if rate)
+    print(f"\n{threads} threads; a product of 1024×1024 matrices, GFLOP/s: {said}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+        facts = {"threads": threads, "product_gflops": rates, "layers": results}
+        arguments.json.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":
