@@ -8,7 +8,6 @@ order works too, at the price of a copy.
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..cpu import copies
 from ..cpu.threads import scratch
@@ -92,15 +91,21 @@ def image_frame(g: Geometry) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def windows(image, start, step, count, taps, tap_step, groups):
-    """View (groups, N, rows, columns, R, S, C/groups) of the pixels under each filter position."""
+    """View (groups, N, rows, columns, R, S, C/groups) of the pixels under each filter position.
+
+    The image lies in C order; a view beyond its memory would be refused.
+    """
     n, _, _, c = image.shape
     sn, sh, sw, sc = image.strides
-    return as_strided(
-        image[:, start[0] :, start[1] :],
+    view = np.ndarray(
         (groups, n, *count, *taps, c // groups),
+        image.dtype,
+        image,
+        start[0] * sh + start[1] * sw,
         (c // groups * sc, sn, step[0] * sh, step[1] * sw, tap_step[0] * sh, tap_step[1] * sw, sc),
-        writeable=False,
     )
+    view.flags.writeable = False  # some numbers are in it several times
+    return view
 
 
 def matrix(view: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
             for v, tap_s, first_w, step_w in cols:
                 target = x[batch, h, v]
                 if not tap_r or not tap_s:
-                    target[...] = 0
+                    target[...] = 0 if b is None else b
                     continue
                 start = (before_h + first_h, before_w + first_w)
                 count, step = target.shape[1:3], (step_h, step_w)
@@ -86,9 +86,11 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
                 columns, class_filters = matrix(view), filters[tuple(tap_r), tuple(tap_s)]
                 product = scratch("product", (g.groups, columns.shape[1], w.shape[1]), dtype)
                 np.matmul(columns, class_filters, out=product)
-                target[...] = product.transpose(1, 0, 2).reshape(target.shape)
-        if b is not None:
-            x[batch] += b
+                made = product.transpose(1, 0, 2).reshape(target.shape)
+                if b is None:
+                    target[...] = made
+                else:
+                    np.add(made, b, out=target)
 
     parallel(task, len(batches))
     return nchw(x)
