@@ -179,7 +179,7 @@ _TOYS = (
         "Metz et al. 2016, arXiv 1611.02163; Srivastava et al. 2017, arXiv 1705.07761",
         module="stacked_mnist",
         quick="a minute",
-        full="6 minutes",
+        full="3 minutes",
         options=(
             Option("data", "NAME", "mnist, or glyphs, which are drawn (mnist where it is found)"),
             Option("data_dir", "DIR", "where MNIST's files are (mnist in $MINIGAN_DATA)"),
