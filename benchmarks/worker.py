@@ -78,9 +78,8 @@ def _reader(engine: str, workload: str, threads: int) -> tuple[Callable[[], floa
     import numpy as np
     from threadpoolctl import threadpool_limits
 
-    make = import_module(f"benchmarks.{engine}_step").make
+    step = import_module(f"benchmarks.{engine}_step").make(workload)
     version = getattr(import_module(engine), "__version__", "")
-    step = make(workload)
     threadpool_limits(threads)
     name = {"dezero": "DeZero", "chainer": "Chainer"}[engine]
     return step, f"{name} {version}, NumPy {np.__version__}, {_blas()}".replace(" ,", ",")
