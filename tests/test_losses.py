@@ -170,3 +170,21 @@ def test_a_distance_broadcasts_other_shapes_with_a_warning(loss, value):
 def test_an_unknown_reduction_is_refused(loss):
     with pytest.raises(ValueError, match='must be "mean", "sum" or "none", got "average"'):
         loss(minigan.ones(2), minigan.ones(2), reduction="average")
+
+
+@pytest.mark.parametrize(
+    ("logit", "target", "loss", "slope"),
+    [
+        (math.inf, 0.0, math.inf, 1.0),
+        (math.inf, 0.5, math.inf, 0.5),
+        (-math.inf, 1.0, math.inf, -1.0),
+        (-math.inf, 0.5, math.inf, -0.5),
+        (60000.0, 0.25, 45000.0, 0.75),
+    ],
+)
+def test_logits_without_bounds_cost_without_bounds(logit, target, loss, slope):
+    """float16 logits overflow to infinity: a loss of infinity, with a finite slope, not NaN."""
+    x = minigan.tensor([logit], requires_grad=True)
+    y = F.binary_cross_entropy_with_logits(x, minigan.tensor([target]))
+    y.backward()
+    assert y.item() == loss and x.grad.item() == slope

@@ -72,7 +72,8 @@ class Wgrad(_Routine):
     """w = the adjoint of x ∗, at y;  gx = dgrad(y, g), gy = fprop(x, g)."""
 
     def forward(self, x, y):
-        return routines.wgrad(self.geometry, x, y, self._for_call())
+        common, self.common = self.common, NOTHING
+        return routines.wgrad(self.geometry, x, y, common)
 
     def vjp(self, needs, g, w, x, y):
         kept = Kept("w")  # of other filters: g

@@ -137,8 +137,8 @@ class LogisticLoss(Function):
     def forward(self, x, p, n):
         xp = array_module(x)
         common = xp.log1p(xp.exp(-magnitude(x)))
-        positive = xp.where(x.real > 0, x, xp.zeros_like(x))
-        return p * (common + (positive - x)) + n * (common + positive)
+        zeros, above = xp.zeros_like(x), x.real > 0
+        return p * (common + xp.where(above, zeros, -x)) + n * (common + xp.where(above, x, zeros))
 
     def vjp(self, needs, g, y, x, p, n):
         gx = g * (n * sigmoid(x) - p * sigmoid(-x)) if needs[0] else None

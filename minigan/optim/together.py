@@ -22,7 +22,7 @@ class Together:
 
     def __init__(self, params: list[Tensor]):
         self.params = params
-        self.kind = params[0].dtype, params[0].device
+        self.kind, self.shapes = (params[0].dtype, params[0].device), [p.shape for p in params]
         self.orders = [memory_order(p.array) for p in params]
         bounds = list(accumulate((p.array.size for p in params), initial=0))
         self.parts = [slice(*bound) for bound in pairwise(bounds)]
@@ -33,7 +33,8 @@ class Together:
         """Whether the parameters still lie in memory as they did: a module may have moved."""
         if self.kind != (self.params[0].dtype, self.params[0].device):
             return False
-        return self.orders == [memory_order(p.array) for p in self.params]
+        shapes, orders = zip(*[(p.shape, memory_order(p.array)) for p in self.params], strict=True)
+        return self.shapes == [*shapes] and self.orders == [*orders]
 
     def gather(self, arrays: list[Array]) -> Array:
         """One array of the parameters' own shape for each of them, end to end."""

@@ -159,6 +159,16 @@ def test_a_graph_that_is_kept_gives_the_same_gradients_again():
         assert_array_equal(a.numpy(), b.numpy())
 
 
+def test_a_weight_gradient_that_lives_on_holds_no_transform():
+    x, w = leaves(GEOMETRIES[0], 0)
+    with algorithm("winograd2"):
+        y = minigan.conv2d(x, w, None, 2, 1)
+        gx, gw = minigan.grad((y * y).sum(), (x, w), create_graph=True)
+        ((gx * gx).sum() + (gw * gw).sum()).backward()
+    for held in (gx, gw):
+        assert held.node.function.kept is NOTHING and held.node.function.common is NOTHING
+
+
 def test_one_function_called_twice_keeps_its_calls_apart():
     g = GEOMETRIES[0]
     (x, w), (_, other) = leaves(g, 0), leaves(g, 1)
