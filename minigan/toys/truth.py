@@ -20,7 +20,7 @@ from .distances.transport import MOST_ASSIGNED
 
 MEASURES = ("em", "tv", "kl", "js")
 NAMES = {
-    "em": "EM",
+    "em": "EM (units of x)",
     "tv": "TV, binned",
     "kl": "KL, binned, ½ added (nats)",
     "js": "JS, binned (nats)",

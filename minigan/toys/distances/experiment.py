@@ -116,7 +116,7 @@ def _entropy(folder: Path, seed: int, size: Size) -> dict[str, Any]:
         each.plot(EPSILONS, debiased, **measured(2), label="divergence, debiased")
         each.set_xscale("log")
         each.set_ylim(0.8 * min(exact, *debiased), 1.1 * max(s.value for s in found))
-        label(each, "ε (weight of the entropy, units of distance)", "distance", **ASIDE)
+        label(each, "ε (weight of the entropy, units of x)", "distance (units of x)", **ASIDE)
         save(figure, folder / "sinkhorn.png")
     rows = [
         row(f"Sinkhorn's cost at ε = {e}", s.cost, exact, bias_at_most=s.bias, value=s.value,
@@ -141,8 +141,8 @@ def _critics(folder: Path, seed: int, size: Size) -> dict[str, Any]:
             axes[0, 0].plot(at, [e.difference for e in history], **look)
             axes[0, 1].plot(at, [e.certain for e in history], **look, label=CRITICS[kind])
         lower = "divided by the product of the layers' norms"
-        label(axes[0, 0], "critic steps", "E f(x) − E f(y)", "as the critic says it")
-        label(axes[0, 1], "critic steps", "distance", lower, **ASIDE)
+        label(axes[0, 0], "critic steps", "E f(x) − E f(y) (units of x)", "as the critic says it")
+        label(axes[0, 1], "critic steps", "distance (units of x)", lower, **ASIDE)
         save(figure, folder / "critics.png")
     rows = [
         row(f"critic, {CRITICS[kind]}", history[-1].difference, exact,
