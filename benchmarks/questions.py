@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results" / "questions.json"
+WGAN = "wgan:lr=2e-4:critic_burst=0"
 MLP = "network=mlp:widths=512,512,512:critic_widths=512,512,512"
 
 # question: (columns that answer it, contenders)
@@ -42,7 +43,7 @@ QUESTIONS = {
     ),
     "DCGAN against WGAN: swing and blur": (
         ("fcd", "swing", "motion", "sharpness"),
-        ("dcgan", "wgan:lr=2e-4:critic_burst=0", "wgan-gp:n_critic=5"),
+        ("dcgan", WGAN, "wgan-gp:n_critic=5"),
     ),
     "Labels at D's input or in the middle": (
         ("fcd", "swing"),
@@ -50,12 +51,13 @@ QUESTIONS = {
     ),
     "Does −critic loss follow the FCD?": (
         ("fcd", "follows"),
-        ("wgan:lr=2e-4:critic_burst=0", "wgan-gp:n_critic=5"),
+        (WGAN, "wgan-gp:n_critic=5"),
     ),
     "Does the balance of the two matter less to a WGAN?": (
         ("fcd", "swing"),
         (
             *("dcgan", "dcgan:n_critic=5", "dcgan:n_critic=20"),
+            *(f"{WGAN}:n_critic=1", WGAN, f"{WGAN}:n_critic=20"),
             *("wgan-gp:n_critic=1", "wgan-gp:n_critic=5", "wgan-gp:n_critic=20"),
         ),
     ),
