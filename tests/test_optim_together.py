@@ -64,7 +64,8 @@ def both(make, one_by_one, story):
     for off in (True, False):
         one_by_one(off)
         params = parameters()
-        optimizer = story(params, make(params)) or None
+        optimizer = story(params, make(params))
+        assert bool(optimizer._together) != off  # it really went the one way or the other
         found.append(([p.detach().numpy() for p in params], state_of(optimizer, params)))
     for a, b in zip(found[0][0], found[1][0], strict=True):
         assert a.tobytes() == b.tobytes()

@@ -7,10 +7,12 @@ order works too, at the price of a copy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..cpu import copies
-from ..cpu.threads import scratch
+from ..cpu.threads import parallel, scratch
 from .geometry import Geometry
 
 CHUNK_BYTES = 4 << 20  # of working memory for the images that are treated at a time
@@ -29,6 +31,26 @@ def chunks(n: int, bytes_per_image: int, least: int = 1) -> list[slice]:
     pieces = max(1, -(-n // step))
     step = max(1, -(-n // pieces))  # pieces of nearly one size
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
+
+
+def summed(
+    batches: list[slice],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    term: Callable[[slice], np.ndarray],
+) -> np.ndarray:
+    """Σ term(batch) over the pieces, added up in PARTS parts whatever the number of threads."""
+    parts = min(PARTS, len(batches))
+    sums = np.zeros((max(parts, 1), *shape), dtype)
+
+    def task(part: int) -> None:
+        for batch in batches[part::parts]:
+            sums[part] += term(batch)
+
+    parallel(task, parts)
+    for other in sums[1:]:
+        sums[0] += other
+    return sums[0]
 
 
 def nchw(image: np.ndarray) -> np.ndarray:

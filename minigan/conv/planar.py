@@ -19,7 +19,7 @@ import numpy as np
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
 from .geometry import Geometry
-from .layout import PARTS, chunks, filter_matrix, image_frame, nchw, pixels
+from .layout import chunks, filter_matrix, image_frame, nchw, pixels, summed
 
 CHANNELS = 4  # at most
 
@@ -98,17 +98,12 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     (n, c), k = x.shape[:2], y.shape[1]
     dtype = np.result_type(x, y)
     batches = chunks(n, g.P * g.Q * (g.R * g.S * c + k) * dtype.itemsize)
-    parts = min(PARTS, len(batches))
-    sums = np.zeros((max(parts, 1), g.R * g.S * c, k), dtype)
 
-    def task(part: int) -> None:
-        for batch in batches[part::parts]:
-            sums[part] += _columns(g, x[batch]) @ pixels(y[batch], 1)[0]
+    def term(batch: slice) -> np.ndarray:
+        return _columns(g, x[batch]) @ pixels(y[batch], 1)[0]
 
-    parallel(task, parts)
-    for other in sums[1:]:
-        sums[0] += other
-    return sums[0].reshape(g.R, g.S, c, k).transpose(3, 2, 0, 1)
+    total = summed(batches, (g.R * g.S * c, k), dtype, term)
+    return total.reshape(g.R, g.S, c, k).transpose(3, 2, 0, 1)
 
 
 def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:

@@ -20,7 +20,7 @@ import numpy as np
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
 from .geometry import Geometry
-from .layout import PARTS, chunks, nchw, pixels
+from .layout import chunks, nchw, pixels, summed
 
 OUTPUTS = 4  # at most
 
@@ -114,15 +114,10 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     (n, c), k = x.shape[:2], y.shape[1]
     dtype = np.result_type(x, y)
     batches = _batches(g, n, c, k, dtype)
-    parts = min(PARTS, len(batches))
-    sums = np.zeros((max(parts, 1), g.R * g.S * k, c), dtype)
 
-    def task(part: int) -> None:
-        for batch in batches[part::parts]:
-            sums[part] += _planes(g, y[batch]) @ pixels(x[batch], 1)[0]
+    def term(batch: slice) -> np.ndarray:
+        return _planes(g, y[batch]) @ pixels(x[batch], 1)[0]
 
-    parallel(task, parts)
-    for other in sums[1:]:
-        sums[0] += other
-    w = sums[0].reshape(g.R, g.S, k, c).transpose(0, 1, 3, 2)
+    total = summed(batches, (g.R * g.S * k, c), dtype, term)
+    w = total.reshape(g.R, g.S, k, c).transpose(0, 1, 3, 2)
     return np.ascontiguousarray(w).transpose(3, 2, 0, 1)
