@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from . import depthwise, im2col, planar, pointwise, residues, thin, winograd
+from . import dense, depthwise, im2col, planar, pointwise, residues, thin, winograd
 from .geometry import Geometry
 from .kept import NOTHING, Kept
 from .tiles import Plan
@@ -53,6 +53,7 @@ ALGORITHMS = {
     "depthwise": depthwise,
     "planar": planar,
     "thin": thin,
+    "dense": dense,
     "winograd4": _Winograd(4),
     "winograd2": _Winograd(2),
     "residues": _Residues,
@@ -70,6 +71,8 @@ def fits(name: str, routine: str, g: Geometry, c: int, k: int, dtype: np.dtype) 
         return planar.fits(g, c)
     if name == "thin":
         return thin.fits(g, k)
+    if name == "dense":
+        return dtype.kind in "fc" and dtype.itemsize >= 4 and dense.fits(g)
     if name.startswith("winograd"):
         fractions = dtype.kind in "fc" and dtype.itemsize >= 4
         return fractions and Plan.fits(g) and int(name[-1]) + g.R // g.stride[0] <= 6
@@ -91,6 +94,9 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
         return routine != "fprop" and c > 1 and pixels >= 1024 and g.R * g.S > 1
     if name == "thin":
         return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1
+    if name == "dense":  # with two taps per stride only where the others' tiles stick out
+        many = pixels >= 1024 and min(g.stride[0] ** 2 * c, k) >= 64
+        return many and (g.R // g.stride[0] == 3 or g.P % 2 == g.Q % 2 == 1)
     if name == "winograd4":
         return pixels >= 4096 and g.P % 4 == g.Q % 4 == 0 and _gain(g, 4, c, k) > 400
     if name == "winograd2":
@@ -167,7 +173,7 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray, kept: Kept = NOTHING) -> np
 
 def _kept(name: str, kept: Kept, g: Geometry, sizes: tuple, dtype: Any) -> dict[str, Kept]:
     """What an algorithm that transforms is told of what to keep: of x and y only if wgrad asks."""
-    if not name.startswith("winograd"):
+    if name != "dense" and not name.startswith("winograd"):
         return {}
     if kept.roles > "w" and choose("wgrad", g, *sizes, dtype) != name:
         kept.roles = "w"

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from oracles import convolution_triple
@@ -17,7 +17,8 @@ from strategies import Convolution, convolutions, in_layout, layouts, seeds
 
 import minigan
 from minigan import gradcheck
-from minigan.conv import Geometry, algorithm, cpu, layout, winograd
+from minigan.conv import Geometry, algorithm, cpu, dense, layout, winograd
+from minigan.conv.dense_plan import plan_of
 from minigan.conv.tiles import Plan
 from minigan.cpu import memory, threads
 
@@ -76,11 +77,27 @@ def winograd_cases(draw, m, most=7, channels=3, batch=(1, 2)):
     return Convolution(g, draw(between(*batch)), *inside, draw(seeds))
 
 
+@st.composite
+def dense_cases(draw, most=8, channels=3, batch=(1, 3)):
+    """As winograd_cases, with 2 to ``most`` outputs in a row and three taps too."""
+    s, r = draw(between(1, 2)), draw(between(2, 3))
+    pad = tuple(draw(between(0, 3)) for _ in range(4))
+    sizes = []
+    for sides in (pad[:2], pad[2:]):
+        reached = s * draw(between(1, most - 1)) + r * s
+        sizes.append(max(reached + draw(between(0, s - 1)) - sum(sides), 1))
+    g = Geometry(*sizes, r * s, r * s, (s, s), pad)
+    assume(dense.fits(g))  # a row of one pixel can have more outputs than were drawn
+    inside = draw(between(1, channels)), draw(between(1, channels))
+    return Convolution(g, draw(between(*batch)), *inside, draw(seeds))
+
+
 DOMAINS = {
     "pointwise": pointwise_cases(),
     "depthwise": depthwise_cases(max_kernel=3),
     "planar": planar_cases(),
     "thin": thin_cases(),
+    "dense": dense_cases(),
     "winograd4": winograd_cases(4),
     "winograd2": winograd_cases(2),
     "residues": convolutions(max_channels=2, max_extra=5),
@@ -146,15 +163,19 @@ def tolerances(name, case, x, w, y, dtype):
         "dgrad": g.R * g.S * case.outputs,
         "wgrad": max(case.batch, 1) * g.P * g.Q,
     }
-    if not name.startswith("winograd"):
+    if name != "dense" and not name.startswith("winograd"):
         magnitude = convolution_triple(g, *[abs(v) for v in (x, w, y)])
         sizes = dict(zip(("fprop", "dgrad", "wgrad"), magnitude, strict=True))
         return {routine: (terms[routine] + 4) * unit * (sizes[routine] + 9) for routine in terms}
-    plan = Plan(g, int(name[-1]))
-    growth = 1.0
-    for matrix in (plan.A, plan.G, plan.B):
-        growth *= max(abs(matrix).sum(0).max(), abs(matrix).sum(1).max()) ** 2
-    tiles = plan.n**2 * max(case.batch, 1) * plan.tiles[0] * plan.tiles[1]
+    growth, plan = 1.0, plan_of(g) if name == "dense" else Plan(g, int(name[-1]))
+    if name == "dense":
+        for matrix in (plan.O, plan.G, plan.T):
+            growth *= max(abs(matrix).sum(0).max(), abs(matrix).sum(1).max())
+        tiles = plan.places * max(case.batch, 1)
+    else:
+        for matrix in (plan.A, plan.G, plan.B):
+            growth *= max(abs(matrix).sum(0).max(), abs(matrix).sum(1).max()) ** 2
+        tiles = plan.n**2 * max(case.batch, 1) * plan.tiles[0] * plan.tiles[1]
     return {routine: unit * growth * 81 * (terms[routine] + tiles) for routine in terms}
 
 
@@ -179,6 +200,8 @@ def test_every_algorithm_is_the_seven_loops(name, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "CHUNK_BYTES", data.draw(st.sampled_from([1, 3000, 4 << 20])))
         patch.setattr(winograd, "SUPER_BYTES", data.draw(st.sampled_from([1, 48 << 20])))
+        patch.setattr(dense, "PIECE_BYTES", data.draw(st.sampled_from([1, 3000, 32 << 20])))
+        patch.setattr(dense, "PLACES", data.draw(st.sampled_from([1, 16])))
         patch.setattr(winograd, "ROWS", data.draw(st.sampled_from([1, 128])))
         for dtype in (np.float32, np.float64, np.complex128):
             factors = (1 + 2j, 3 - 1j, 2 + 1j) if dtype == np.complex128 else (1, 1, 1)
@@ -247,6 +270,7 @@ TINY = {
     "depthwise": depthwise_cases(max_kernel=2, batch=(1, 1)),
     "planar": planar_cases(max_kernel=2, batch=(1, 1)),
     "thin": thin_cases(max_kernel=2, batch=(1, 1)),
+    "dense": dense_cases(most=3, channels=1, batch=(1, 1)),
     "winograd4": winograd_cases(4, most=2, channels=1, batch=(1, 1)),
     "winograd2": winograd_cases(2, most=3, channels=1, batch=(1, 1)),
     "residues": convolutions(max_kernel=3, max_channels=2, max_extra=2, max_batch=1),

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from strategies import seeds
 
 import minigan
-from minigan.conv import Geometry, Kept, algorithm, cpu, kept
+from minigan.conv import Geometry, Kept, algorithm, cpu, dense, kept
 from minigan.conv.kept import NOTHING
 from minigan.conv.tiles import Plan
 from minigan.ops.conv import Fprop
@@ -18,7 +18,7 @@ GEOMETRIES = [
     Geometry(9, 7, 4, 4, (2, 2), (2, 1, 0, 1)),
     Geometry(6, 5, 3, 3, (1, 1), (1, 1, 1, 1)),
 ]
-WINOGRAD = pytest.mark.parametrize("name", ["winograd2", "winograd4"])
+WINOGRAD = pytest.mark.parametrize("name", ["winograd2", "winograd4", "dense"])
 
 
 def operands(g, seed, n=5, c=3, k=4, dtype=np.float32):
@@ -30,14 +30,18 @@ def operands(g, seed, n=5, c=3, k=4, dtype=np.float32):
 def transforms_of(monkeypatch):
     """The names of the transforms that are made from now on."""
     made = []
-    for name in ("filters", "input", "output_back"):
-        plain = getattr(Plan, name)
+    for place, names in (
+        (Plan, ("filters", "input", "output_back")),
+        (dense, ("_filters", "_inputs", "_outputs_back")),
+    ):
+        for name, said in zip(names, ("filters", "input", "output_back"), strict=True):
+            plain = getattr(place, name)
 
-        def noted(self, *arrays, name=name, plain=plain):
-            made.append(name)
-            return plain(self, *arrays)
+            def noted(*arrays, said=said, plain=plain):
+                made.append(said)
+                return plain(*arrays)
 
-        monkeypatch.setattr(Plan, name, noted)
+            monkeypatch.setattr(place, name, noted)
     return made
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from oracles import convolution_triple
 from strategies import numbers
 
 import minigan
-from minigan.conv import Geometry, algorithm, cpu
+from minigan.conv import Geometry, algorithm, cpu, dense_plan
 from minigan.conv.tiles import transforms
 
 SIZES = [(1, 2), (2, 2), (2, 3), (3, 2), (3, 3), (4, 2), (5, 2), (4, 3)]
@@ -88,6 +88,37 @@ def test_tiles_of_four_stay_within_a_hundred_thousandth(name):
         assert error <= 1e-5 * size, routine
 
 
+SMALL = {  # images of up to 8×8 outputs
+    "k4 s2 p1": (Geometry(14, 14, 4, 4, (2, 2), (1, 1, 1, 1)), 2, 64, 128),
+    "k3 p1": (Geometry(8, 8, 3, 3, (1, 1), (1, 1, 1, 1)), 2, 96, 64),
+    "k6 s2": (Geometry(18, 16, 6, 6, (2, 2)), 2, 48, 64),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_dense_transforms_stay_within_a_hundred_thousandth(name):
+    """Tiles of up to four, F(4×4, 2×2) and F(4×4, 3×3): 1e-5 of the values' size."""
+    for routine, (error, size) in errors("dense", SMALL[name]).items():
+        assert error <= 1e-5 * size, routine
+
+
+@pytest.mark.parametrize(("m", "r"), [(m, r) for r in (2, 3) for m in (2, 3, 4)])
+def test_dense_transforms_are_those_of_the_points(m, r):
+    """Aᵀ[(G w) ⊙ (B x)] is the correlation, to the precision of float64."""
+    A, G, B = dense_plan.transforms(m, r)
+    w, x = numbers(m, (r,)), numbers(r, (m + r - 1,))
+    found = A.T @ ((G @ w) * (B @ x))
+    assert_allclose(found, np.correlate(x, w, "valid"), rtol=0, atol=1e-13)
+
+
+def test_points_beside_the_integers_lose_less():
+    """F(4×4, 2×2) at ±3/8, ±5/4 and ∞, on a layer that both algorithms fit."""
+    layer = LAYERS["k4 s2 p1"]
+    plain = errors("winograd4", layer)
+    for routine, (error, _) in errors("dense", layer).items():
+        assert error < 0.75 * plain[routine][0], routine
+
+
 # ------------------------------------------------------------------------ which is chosen
 
 DCGAN = Geometry(32, 32, 4, 4, (2, 2), (1, 1, 1, 1))
@@ -97,6 +128,9 @@ CHOICES = [  # routine, geometry, n, c, k, what is chosen and why
     ("wgrad", DCGAN, 64, 128, 256, "winograd2", "many channels"),
     ("fprop", DCGAN, 64, 512, 512, "winograd4", "so many that larger tiles pay"),
     ("fprop", SAME, 64, 512, 512, "winograd2", "three taps: tiles of four are not accurate"),
+    ("dgrad", SMALL["k3 p1"][0], 64, 256, 256, "dense", "three taps on a small image"),
+    ("fprop", SMALL["k4 s2 p1"][0], 64, 64, 128, "dense", "tiles of two stick out of 7×7"),
+    ("fprop", SMALL["k3 p1"][0], 4, 256, 256, "im2col", "too few pixels"),
     ("fprop", DCGAN, 64, 3, 64, "im2col", "three channels: transforms cost more than they save"),
     ("fprop", DCGAN, 1, 128, 256, "im2col", "one image: too few pixels for the filters' transform"),
     ("dgrad", DCGAN, 64, 3, 64, "planar", "few channels in x: whole planes are added"),
