@@ -129,7 +129,7 @@ CHOICES = [  # routine, geometry, n, c, k, what is chosen and why
     ("fprop", DCGAN, 64, 512, 512, "winograd4", "so many that larger tiles pay"),
     ("fprop", SAME, 64, 512, 512, "winograd2", "three taps: tiles of four are not accurate"),
     ("dgrad", SMALL["k3 p1"][0], 64, 256, 256, "dense", "three taps on a small image"),
-    ("fprop", SMALL["k4 s2 p1"][0], 64, 64, 128, "dense", "tiles of two stick out of 7×7"),
+    ("fprop", SMALL["k4 s2 p1"][0], 64, 64, 128, "im2col", "tiles of two stick out of 7×7"),
     ("fprop", SMALL["k3 p1"][0], 4, 256, 256, "im2col", "too few pixels"),
     ("fprop", DCGAN, 64, 3, 64, "im2col", "three channels: transforms cost more than they save"),
     ("fprop", DCGAN, 1, 128, 256, "im2col", "one image: too few pixels for the filters' transform"),
