@@ -7,6 +7,7 @@ run on a GPU by ``minigan.cuda.launcher``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,40 @@ class GridError(LaunchError):
 
 
 @dataclass(frozen=True, eq=False)
+class Table:
+    """A struct with addresses in it, as an argument: ``record`` but for its field ``at``.
+
+    Row r of ``at`` takes the addresses of the arrays ``rows[r]``; None is a null pointer.
+    """
+
+    record: np.void
+    rows: tuple[Sequence[Any | None], ...]
+
+    @property
+    def arrays(self) -> list[Any]:
+        """All arrays in it."""
+        return [array for row in self.rows for array in row if array is not None]
+
+    def filled(self, address: Callable[[Any], int]) -> np.void:
+        """The struct, given where an array lies."""
+        record = np.array(self.record)
+        for r, row in enumerate(self.rows):
+            record["at"][r, : len(row)] = [0 if a is None else address(a) for a in row]
+        return record[()]
+
+    def mapped(self, change: Callable[[Any], Any]) -> Table:
+        """The same of other arrays: None stays None."""
+        rows = tuple([None if a is None else change(a) for a in row] for row in self.rows)
+        return Table(self.record, rows)
+
+
+@dataclass(frozen=True, eq=False)
 class Launch:
     """``name<<<grid, block, shared>>>(*arguments)`` of a kernel in ``kernels/file``.
 
     ``defines`` are the macros that the file is compiled with (tile sizes, rung, epilogue).
     ``arguments`` are arrays, which pass their address, ``None`` for a null pointer, and NumPy
-    scalars and records, which pass their bytes: a Python number has no size of its own.
+    scalars, records and Tables, which pass their bytes: a Python number has no size of its own.
 
     Raises LaunchError for a value outside the limits of CUDA, TypeError for a value of another
     kind.
@@ -85,11 +114,22 @@ class Launch:
                 f"shared memory, got {self.shared}"
             )
         for position, value in enumerate(self.arguments):
-            if not (value is None or isinstance(value, np.generic) or is_array(value)):
+            if not (value is None or isinstance(value, (np.generic, Table)) or is_array(value)):
                 raise TypeError(
                     f"{self.name}: argument {position} must be an array, None or a NumPy scalar, "
                     f"got {type(value).__name__} {value!r}"
                 )
+
+    @property
+    def arrays(self) -> list[Any]:
+        """The arrays among the arguments, and those in Tables among them."""
+        found = []
+        for value in self.arguments:
+            if isinstance(value, Table):
+                found += value.arrays
+            elif is_array(value):
+                found.append(value)
+        return found
 
     @property
     def threads(self) -> int:

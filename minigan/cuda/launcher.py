@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import array as arrays
-from .launch import Launch, LaunchError, is_array, kernel_folder, shared_limit
+from .launch import Launch, LaunchError, Table, is_array, kernel_folder, shared_limit
 
 STATIC_LIMIT = 48 * 1024  # a kernel that wants more shared memory has to say so
 _ELEMENTS = {
@@ -47,7 +47,7 @@ def run(launches: Iterable[Launch]) -> None:
     """
     cupy = arrays.cupy()
     for launch in launches:
-        numbers = {a.device.id for a in launch.arguments if _on_gpu(a)}
+        numbers = {a.device.id for a in launch.arrays if _on_gpu(a)}
         if len(numbers) != 1:
             where = f"on GPUs {sorted(numbers)}" if numbers else "on no GPU"
             raise LaunchError(f"{launch.name}: expected arrays on one GPU, got arrays {where}")
@@ -71,7 +71,7 @@ def capability(array: Any) -> int | None:
 
 def resources(launch: Launch) -> tuple[int, int]:
     """(registers of a thread, bytes of shared memory of a block) that a launch takes on its GPU."""
-    device = next(a.device.id for a in launch.arguments if _on_gpu(a))
+    device = next(a.device.id for a in launch.arrays if _on_gpu(a))
     kernel = _kernel(launch.file, launch.name, launch.macros, device)
     return kernel.num_regs, kernel.shared_size_bytes + launch.shared
 
@@ -148,6 +148,12 @@ def _on_gpu(value: Any) -> bool:
     return is_array(value) and not isinstance(value, np.ndarray)
 
 
+def _address(array: Any) -> int:
+    if not _on_gpu(array):
+        raise LaunchError(f"a table of arrays expects CuPy arrays, got {type(array).__name__}")
+    return array.data.ptr
+
+
 def _values(launch: Launch) -> tuple[Any, ...]:
     """The arguments as CuPy takes them, checked against the kernel's parameters."""
     types = signature(launch.file, launch.name)
@@ -164,6 +170,8 @@ def _values(launch: Launch) -> tuple[Any, ...]:
 def _value(what: str, kind: str, argument: Any) -> Any:
     expected = _ELEMENTS.get(kind.removesuffix("*").strip())
     if not kind.endswith("*"):
+        if isinstance(argument, Table):
+            return np.array([argument.filled(_address)])
         if not isinstance(argument, np.generic):
             raise LaunchError(f"{what}: expected a NumPy scalar, got {type(argument).__name__}")
         if expected is not None and argument.dtype != expected:

@@ -23,10 +23,11 @@ Configuration = tuple[str, tuple[tuple[str, int], ...], int]
 
 def vector(count: int, *arrays: Any) -> int:
     """How many numbers a load can fetch: 4 if runs of ``count`` and all addresses allow it."""
-    return 1 if count % 4 or any(_address(a) % 16 for a in arrays if a is not None) else 4
+    return 1 if count % 4 or any(address(a) % 16 for a in arrays if a is not None) else 4
 
 
-def _address(array: Any) -> int:
+def address(array: Any) -> int:
+    """Where an array begins."""
     if isinstance(array, np.ndarray):
         return array.ctypes.data
     return array.__cuda_array_interface__["data"][0]

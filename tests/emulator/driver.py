@@ -186,6 +186,11 @@ class Plain:
 # ------------------------------------------------------------------------------- launching
 
 
+def _within(argument) -> list[np.ndarray]:
+    """The arrays in a ``minigan.cuda.launch.Table``; of other arguments none."""
+    return argument.arrays if hasattr(argument, "filled") else []
+
+
 class Module:
     """The kernels of one .cu file, compiled with some macros for one architecture."""
 
@@ -237,12 +242,15 @@ class Module:
         if failed:
             raise EmulatorError(f"{name}: {message.value.decode()}")
         for i, argument in enumerate(arguments):
-            if isinstance(argument, np.ndarray) and argument.nbytes:
-                memory = blocks[argument.ctypes.data]
+            arrays = [argument] if isinstance(argument, np.ndarray) else _within(argument)
+            for array in arrays:
+                if not array.nbytes:
+                    continue
+                memory = blocks[array.ctypes.data]
                 if not memory.intact():
                     raise EmulatorError(f"{name}: something was written beside argument {i}")
-                if memory.copy is not argument and argument.flags.writeable:
-                    argument[...] = memory.copy
+                if memory.copy is not array and array.flags.writeable:
+                    array[...] = memory.copy
 
     def _value(self, what: str, kind: str, argument, blocks: dict):
         """What a parameter of the type ``kind`` is given, as ctypes memory."""
@@ -259,6 +267,8 @@ class Module:
             if not argument.nbytes:
                 return ctypes.c_void_p(argument.ctypes.data)
             return ctypes.c_void_p(self._place(what, argument, blocks).address)
+        if _within(argument):  # a table of arrays, each between its own pages
+            argument = argument.filled(lambda a: self._place(what, a, blocks).address)
         if not isinstance(argument, np.generic):
             raise EmulatorError(f"{what}: expected a NumPy scalar, got {type(argument).__name__}")
         given = f"{argument.dtype.kind}{argument.nbytes}"

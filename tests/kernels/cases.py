@@ -13,7 +13,7 @@ from kernels.runner import run
 from kernels import direct
 from minigan.conv import ladder, ladder_thin
 from minigan.conv.geometry import Geometry
-from minigan.cuda import norm, optim
+from minigan.cuda import network, norm, optim
 from minigan.cuda.launch import Launch
 
 
@@ -75,8 +75,19 @@ def adam() -> Case:
     rng = np.random.default_rng(0)
     g = (rng.choice([-1, 1], 777) * rng.uniform(1, 2, 777)).astype(np.float32)
     p, m, v = (np.zeros(777, np.float32) for _ in range(3))
-    plan = optim.adam(p, g, m, v, step=1, lr=0.25)
+    rule, arrays = np.zeros(optim.WORDS, np.uint32), [[a[:500], a[500:]] for a in (p, g, m, v)]
+    plan = [optim.send(rule, optim.adam_settings(lr=0.25)), *optim.adam(rule, *arrays)]
     return Case(plan, [p], [-0.25 * np.sign(g)], error=1e-6)
+
+
+def clipped() -> Case:
+    """Gradients of norm √(5000·3² + 5000·4²) clipped to 1."""
+    arrays = [np.full(5000, 3.0, np.float32), np.full((4, 1250), 4.0, np.float32)]
+    norm = np.full(1, np.nan, np.float32)
+    length = 5 * np.sqrt(5000)
+    expected = [a / length for a in arrays]
+    plan = network.norm(arrays, norm, max_norm=1.0)
+    return Case(plan, [norm, *arrays], [np.float32([length]), *expected], error=1e-5)
 
 
 CASES: dict[str, Callable[[], Case]] = {
@@ -88,6 +99,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "thin_wgrad": thin_wgrad,
     "batch_norm": batch_norm,
     "adam": adam,
+    "clipped": clipped,
 }
 
 

@@ -23,7 +23,7 @@ from emulator import driver
 from minigan import array as arrays
 from minigan import cuda
 from minigan.cuda import launcher
-from minigan.cuda.launch import Launch, kernel_folder
+from minigan.cuda.launch import Launch, Table, kernel_folder
 
 BACKENDS = ["emulator", pytest.param("gpu", marks=pytest.mark.gpu)]
 
@@ -71,6 +71,8 @@ def _on_gpu(launches: list[Launch]) -> None:
     moved: dict[tuple, tuple[np.ndarray, object]] = {}
 
     def to_gpu(value):
+        if isinstance(value, Table):
+            return value.mapped(to_gpu)
         if not isinstance(value, np.ndarray):
             return value
         key = value.ctypes.data, value.nbytes

@@ -48,6 +48,14 @@ def test_it_takes_as_many_registers_as_the_table_says(file, defines, least):
 
 
 @DISASSEMBLED
+@pytest.mark.parametrize("file", ["optim.cu", "network.cu"])
+def test_arrays_of_a_network_are_loaded_whole(file):
+    for _, name, counts in gate.of_kernels(file, (), 75):
+        if name not in ("adam_step", "settings", "total_norm"):
+            assert gate.some(counts, "LDG", part=".128"), name
+
+
+@DISASSEMBLED
 @pytest.mark.parametrize(("file", "defines", "least"), VECTORS.values(), ids=VECTORS)
 def test_vectors_of_four_are_loaded_whole(file, defines, least):
     found = gate.of_kernels(file, defines, least)

@@ -1,8 +1,7 @@
-"""Optimizers' kernels over a flat store: step for step beside minigan.optim, in float64 too."""
+"""Optimizers' kernels over many arrays: step for step beside minigan.optim, in float64 too."""
 
 import numpy as np
 import pytest
-from kernels.poison import poisoned
 from kernels.runner import BACKENDS, run
 
 import minigan
@@ -17,17 +16,13 @@ def draw(seed, *shape):
     return np.random.default_rng(seed).standard_normal(shape, np.float32)
 
 
-def reference(make, start, gradients, dtype, max_norm=None, clip_value=None):
+def reference(make, start, gradients, dtype):
     """The parameters and the state after every step, by the CPU's optimizer in that dtype."""
     p = minigan.tensor(start.astype(dtype), requires_grad=True)
     optimizer, found = make([p]), []
     for g in gradients:
         p.grad = minigan.tensor(g.astype(dtype))
-        if max_norm is not None:
-            minigan.nn.utils.clip_grad_norm_([p], max_norm)
         optimizer.step()
-        if clip_value is not None:
-            p.data = p.data.clamp(-clip_value, clip_value)
         state = {k: v.numpy().copy() for k, v in optimizer.state[p].items() if k != "step"}
         found.append((p.detach().numpy().copy(), state))
     return found
@@ -72,25 +67,44 @@ CASES = {
 }
 
 
+SPLITS = [5, 133, 256]  # where the parameters' numbers are cut into arrays
+
+
+def pieces(array):
+    """One array as several, each a view of its own part."""
+    return np.split(array, [n for n in SPLITS if n < array.size])
+
+
+def sent(case, step, **options):
+    """The launch that brings the settings of a case, before ``step``, and the rule."""
+    _, name, settings, more, _ = CASES[case]
+    settings = {**settings, **options}
+    if name == "adam":
+        settings |= {"decoupled": case == "adamw", "step": step - 1}
+    if name == "sgd" and step == 1:
+        settings["dampening"] = 0.0
+    rule = np.zeros(optim.WORDS, np.uint32)
+    return optim.send(rule, getattr(optim, f"{name}_settings")(**settings)), rule
+
+
 def stepped(case, start, gradients, backend="emulator", seed=0, **options):
-    """The parameters and the state after every step, by the kernels."""
-    _, name, settings, _, slots = CASES[case]
+    """The parameters and the state after every step, by the kernels, from one rule."""
+    _, name, _, _, slots = CASES[case]
     p, found = start.copy(), []
     state = {slot: np.zeros_like(p) for slot in slots}
     for step, g in enumerate(gradients, 1):
-        extra = {"step": step} if name == "adam" else {}
-        if case == "adamw":
-            extra["decoupled"] = True
-        if case in ("momentum", "nesterov"):
-            extra["first"] = step == 1
-        plan = getattr(optim, name)(p, g, **state, **settings, **extra, **options)
-        run(poisoned(plan, p, g, *state.values()), backend, seed=seed)
+        if step == 1 or (name == "sgd" and step == 2):  # else the rule knows what to do
+            launch, rule = sent(case, step, **options)
+            run([launch], backend, seed=seed)
+        arrays = {slot: pieces(a) for slot, a in state.items()}
+        plan = getattr(optim, name)(rule, pieces(p), pieces(g), **arrays)
+        run(plan, backend, seed=seed)
         found.append((p.copy(), {k: v.copy() for k, v in state.items()}))
     return found
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("options", [{}, {"max_norm": 0.5, "clip_value": 0.3}, {"maximize": True}])
+@pytest.mark.parametrize("options", [{}, {"maximize": True}])
 @pytest.mark.parametrize("case", CASES)
 def test_step_for_step_beside_the_cpu(case, options, backend):
     """As far from the CPU's float64 steps as its float32 steps are, or nearly."""
@@ -98,10 +112,8 @@ def test_step_for_step_beside_the_cpu(case, options, backend):
     start, gradients = draw(0, count), draw(1, STEPS, count)
     found = stepped(case, start, gradients, backend, **options)
     cls, _, settings, more, slots = CASES[case]
-    clips = {k: v for k, v in options.items() if k != "maximize"}
-    climbs = {k: v for k, v in options.items() if k == "maximize"}
     expected = [
-        reference(lambda ps: cls(ps, **settings, **more, **climbs), start, gradients, d, **clips)
+        reference(lambda ps: cls(ps, **settings, **more, **options), start, gradients, d)
         for d in (np.float32, np.float64)
     ]
     for (p, state), (p32, state32), (p64, state64) in zip(found, *expected, strict=True):
@@ -116,63 +128,76 @@ def test_step_for_step_beside_the_cpu(case, options, backend):
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_every_length(count):
-    """Left-over numbers, blocks that are not full, several steps a thread: all moved, once."""
+    """Left-over numbers, blocks that are not full, several blocks an array: all moved, once."""
     start, gradients = draw(2, count), draw(3, 1, count)
-    [(p, state)] = stepped("adam", start, gradients, max_norm=0.5)
+    [(p, state)] = stepped("adam", start, gradients)
     [(exact, _)] = reference(
-        lambda ps: minigan.optim.Adam(ps, **ADAM), start, gradients, np.float64, max_norm=0.5
+        lambda ps: minigan.optim.Adam(ps, **ADAM), start, gradients, np.float64
     )
     np.testing.assert_allclose(p, exact, rtol=1e-5, atol=1e-6)
     assert (p != start).all() and (state["exp_avg"] != 0).all()
 
 
-def test_the_norm_is_told_and_taken_in_float64():
-    g = np.full(300, 3e19, np.float32)  # its square is no float32
-    norm, p = np.full(1, np.nan, np.float32), np.zeros(300, np.float32)
-    run(optim.sgd(p, g, lr=1.0, max_norm=1.0, norm=norm))
-    np.testing.assert_allclose(norm[0], 3e19 * np.sqrt(300), rtol=1e-6)
-    np.testing.assert_allclose(p, -1 / np.sqrt(300), rtol=1e-6)
+def test_more_arrays_than_a_table_holds():
+    """150 arrays, some empty, take three launches; every number of every array is moved once."""
+    rng = np.random.default_rng(7)
+    sizes = rng.integers(0, 40, 150)
+    p, g = ([draw(i, n) for i, n in enumerate(sizes, k)] for k in (0, 1000))
+    before = [a.copy() for a in p]
+    launch, rule = sent("sgd", 1)
+    plan = optim.sgd(rule, p, g)
+    assert len(plan) == -(-sum(sizes > 0) // 64) == 3
+    run([launch, *plan])
+    for new, old, slope in zip(p, before, g, strict=True):
+        exact = old - 0.1 * (slope.astype(np.float64) + 0.1 * old)
+        np.testing.assert_allclose(new, exact, rtol=1e-5, atol=1e-6)
 
 
-def test_a_norm_near_zero_is_not_divided_by():
-    """max_norm/(norm + 1e-6): with both 1e-6 the gradient is halved."""
-    p = np.zeros(1, np.float32)
-    run(optim.sgd(p, np.full(1, 1e-6, np.float32), lr=1.0, max_norm=1e-6))
-    np.testing.assert_allclose(p, -0.5e-6, rtol=1e-6)
+def test_unaligned_and_odd_arrays_are_read_one_by_one():
+    """An array that begins between two 16-byte words is as right as any."""
+    p, g = draw(8, 100), draw(9, 100)
+    launch, rule = sent("sgd", 1)
+    expected = p.copy()
+    run([launch, *optim.sgd(rule, [expected], [g])])
+    plan = optim.sgd(rule, [p[1:98], p[99:]], [g[1:98], g[99:]])
+    assert plan[0].arguments[0].record["wide"][:2].tolist() == [0, 0]
+    untouched = p[[0, 98]].copy()
+    run(plan)
+    assert np.array_equal(p[1:98], expected[1:98]) and np.array_equal(p[99:], expected[99:])
+    assert np.array_equal(p[[0, 98]], untouched)
 
 
-def test_a_short_gradient_is_left_as_it_is():
-    g, p, q = draw(4, 100), np.zeros(100, np.float32), np.zeros(100, np.float32)
-    run(optim.sgd(p, g, lr=1.0, max_norm=1e3))
-    run(optim.sgd(q, g, lr=1.0))
-    assert np.array_equal(p, q) and np.array_equal(p, -g)
+def test_a_replayed_step_counts_on_and_a_sent_rate_is_taken():
+    """The same launches again are the next step, as a captured one is replayed."""
+    start, gradients = draw(10, 300), draw(11, 1, 300).repeat(4, 0)
+    expected = stepped("adam", start, gradients)
+    p, m, v = start.copy(), *np.zeros((2, 300), np.float32)
+    launch, rule = sent("adam", 1)
+    plan = optim.adam(rule, *map(pieces, (p, gradients[0], m, v)))
+    run([launch])
+    for exact, _ in expected:
+        run(plan)
+        assert np.array_equal(p, exact)
+    launch, other = sent("adam", 5, lr=0.5)
+    q, *moments = (a.copy() for a in (p, m, v))
+    run([launch, *optim.adam(other, *map(pieces, (q, gradients[0], *moments)))])
+    run([optim.send(rule, optim.adam_settings(**{**ADAM, "lr": 0.5, "step": 4})), *plan])
+    assert np.array_equal(p, q) and abs(p - expected[-1][0]).max() > 0.1
 
 
 @pytest.mark.parametrize("where", ["gradient", "parameter"])
 def test_nan_is_not_hidden(where):
-    """A norm of NaN spreads to every gradient, as on the CPU; a limit does not turn NaN into it."""
     g, p = np.ones(10, np.float32), np.zeros(10, np.float32)
     (g if where == "gradient" else p)[3] = np.nan
-    run(optim.sgd(p, g, lr=1.0, max_norm=1.0, clip_value=0.1))
-    assert np.isnan(p[3]) and np.isnan(p).all() == (where == "gradient")
-
-
-def test_the_same_bits_in_every_order():
-    start, gradients, results = draw(5, 5000), draw(6, 2, 5000), set()
-    for seed in (0, 1, 2, 3):
-        found = stepped("adam", start, gradients, seed=seed, max_norm=0.5)
-        results.add(found[-1][0].tobytes())
-    plan = optim.adam(start, gradients[0], *np.zeros((2, 5000), np.float32), step=1, max_norm=0.5)
-    assert plan[0].grid[0] > 1
-    assert len(results) == 1
+    launch, rule = sent("sgd", 1)
+    run([launch, *optim.sgd(rule, [p], [g])])
+    assert np.isnan(p).tolist() == [i == 3 for i in range(10)]
 
 
 def test_the_compile_gate_knows_every_configuration():
-    chosen = []
-    for count in (4, 5):
-        p = np.empty(count, np.float32)
-        chosen += optim.adam(p, p, p, p, step=1) + optim.rmsprop(p, p, p)
-        chosen += optim.sgd(p, p, max_norm=1.0)
+    p, rule = [np.empty(5, np.float32)], np.zeros(optim.WORDS, np.uint32)
+    chosen = [*optim.adam(rule, p, p, p, p), *optim.rmsprop(rule, p, p, p), *optim.sgd(rule, p, p)]
+    chosen.append(optim.send(rule, optim.sgd_settings()))
     found = {(launch.file, launch.defines, launch.architecture) for launch in chosen}
     assert found == set(optim.configurations())
 
@@ -180,14 +205,15 @@ def test_the_compile_gate_knows_every_configuration():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: optim.sgd(p, p[:2]), r"g expects shape \(4,\)"),
-        (lambda p: optim.sgd(p.reshape(2, 2), p), "flat array"),
-        (lambda p: optim.sgd(p, p, max_norm=-1.0), "max_norm must not be negative"),
-        (lambda p: optim.sgd(p, p, clip_value=float("nan")), "clip_value must not be negative"),
-        (lambda p: optim.sgd(p, p, norm=p[:1]), "only computed where max_norm"),
-        (lambda p: optim.adam(p, p, p, p[:1], step=1), "exp_avg_sq expects shape"),
+        (lambda p, rule: optim.sgd(rule, [p], [p[:2]]), r"g expects shape \(4,\)"),
+        (lambda p, rule: optim.sgd(rule, [p], [p, p]), "g expects 1 arrays, got 2"),
+        (lambda p, rule: optim.sgd(rule, [p[::2]], [p[:2]]), "p expects float32 in contiguous"),
+        (lambda p, rule: optim.sgd(rule, [p], [p.astype(float)]), "g expects float32"),
+        (lambda p, rule: optim.adam(rule, [p], [p], [p], [p[:1]]), "exp_avg_sq expects shape"),
+        (lambda p, rule: optim.send(rule[:3], optim.sgd_settings()), "rule expects 32 words"),
+        (lambda p, rule: optim.send(p, optim.sgd_settings()), "words of uint32, got 4 of float32"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, message):
     with pytest.raises(LaunchError, match=message):
-        call(np.zeros(4, np.float32))
+        call(np.zeros(4, np.float32), np.zeros(optim.WORDS, np.uint32))

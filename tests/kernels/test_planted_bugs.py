@@ -120,6 +120,27 @@ EMULATED = [
         "batch_norm",
     ),
     Bug(
+        "a block that takes the array before its own",
+        "segments.cuh",
+        "table.first[middle] <= blockIdx.x",
+        "table.first[middle] < blockIdx.x",
+        "adam",
+    ),
+    Bug(
+        "the end of an array one too far",
+        "segments.cuh",
+        "if (i + k < end) to[i + k]",
+        "if (i + k <= end) to[i + k]",
+        "adam",
+    ),
+    Bug(
+        "the blocks' sums not all added",
+        "network.cu",
+        "i < count; i += THREADS",
+        "i < count - 1; i += THREADS",
+        "clipped",
+    ),
+    Bug(
         "the warps of a block not all added",
         "thin_wgrad.cu",
         "warp < WARPS",
