@@ -162,6 +162,7 @@ if _typing.TYPE_CHECKING:
         comparison,
         data,
         debug,
+        distributed,
         evaluation,
         gan,
         losses,
@@ -189,8 +190,8 @@ __version__ = "0.1.0"
 device = Device
 
 _LATER = (
-    *("comparison", "data", "debug", "evaluation", "gan", "losses", "metrics", "nn", "optim"),
-    *("toys", "utils"),
+    *("comparison", "data", "debug", "distributed", "evaluation", "gan", "losses", "metrics"),
+    *("nn", "optim", "toys", "utils"),
 )
 
 

@@ -138,6 +138,15 @@ def through_hooks(node: Node, g: Tensor) -> Tensor:
     return g
 
 
+def at_the_end(finish: Callable[[], None]) -> None:
+    """From a gradient's hook: call ``finish`` when the pass has gone through the whole graph.
+
+    That is before any leaf's ``.grad`` changes; what ``finish`` writes into the array that the hook
+    returned is what arrives there.  A pass that an error ends does not come to it.
+    """
+    thread.state.after.append(finish)
+
+
 def _register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
     """Call ``hook(gradient)`` whenever this tensor's gradient has been computed.
 

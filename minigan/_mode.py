@@ -16,12 +16,13 @@ from typing import Any
 class State:
     """What one thread is doing."""
 
-    __slots__ = ("hooks", "recording", "running")
+    __slots__ = ("after", "hooks", "recording", "running")
 
     def __init__(self):
         self.recording = True  # whether operations are recorded for differentiation
         self.hooks: tuple[Callable[..., Any], ...] = ()  # see autograd.op_hook
         self.running: Any = None  # the Node whose gradient is being worked on
+        self.after: list[Callable[[], None]] = []  # what is to be done at the end of this walk
 
 
 class _Thread(threading.local):
@@ -42,11 +43,12 @@ class running:
 
     def __enter__(self) -> None:
         state = thread.state
-        self.before = state.recording, state.running
+        self.before = state.recording, state.running, state.after
         state.recording, state.running = self.recording, self.node
 
     def __exit__(self, *exc: object) -> None:
-        thread.state.recording, thread.state.running = self.before
+        state = thread.state
+        state.recording, state.running, state.after = self.before
 
 
 def is_grad_enabled() -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import array as arrays
-from ._hooks import Call, around, op_hook, through_hooks
+from ._hooks import Call, around, at_the_end, op_hook, through_hooks
 from ._mode import enable_grad, is_grad_enabled, no_grad, running, set_grad_enabled, thread
 from ._tensor import Absent, Leaf, Node, Tensor
 from .array import Array
@@ -246,16 +246,17 @@ def _walk(
 ) -> Iterator[tuple[Node, Tensor, tuple]]:
     """Fill ``results``, with a pause after every vjp: its node, what it was given, what it gave.
 
-    To be driven inside ``running(None, ...)``, which also undoes what a step leaves set.
+    To be driven inside ``running(None, ...)``, which also undoes what a step leaves set.  What a
+    hook asked for by ``at_the_end`` is done after the last step.
     """
     order, useful = plan
-    table = dict(seeds)
+    table, after = dict(seeds), []
     for node in order:
         g = table.pop(node, None)
         if g is None or node not in useful:
             continue
         state = thread.state
-        state.running = node
+        state.running, state.after = node, after
         if node.hooks:
             g = through_hooks(node, g)
         if node.function is None or (targets is not None and node in targets):
@@ -273,6 +274,8 @@ def _walk(
         if not keep_graph:
             _free(node)
         yield node, g, gradients
+    for finish in after:
+        finish()
 
 
 def _fitting(node: Node, x: Any, gradient: Tensor) -> Tensor:
@@ -287,15 +290,27 @@ def _fitting(node: Node, x: Any, gradient: Tensor) -> Tensor:
 
 
 def _plan(roots: Iterable[Node], targets: set[Node] | None) -> tuple[list[Node], set[Node]]:
-    """The nodes below ``roots``, outputs first, and which of them lead to a target."""
+    """The nodes below ``roots``, outputs first, and which of them lead to a target.
+
+    A leaf with hooks comes as soon as its gradient is complete, after the last node that reads it;
+    so its hooks work while the walk goes on.
+    """
     oldest = min((n.number for n in targets), default=0) if targets is not None else 0
     seen, stack = set(roots), list(roots)
+    last: dict[Node, int] = {}  # the number of the last node that reads a leaf with hooks
     while stack:
-        for edge in stack.pop().edges:
-            if edge is not None and edge not in seen and edge.number >= oldest:
+        node = stack.pop()
+        for edge in node.edges:
+            if edge is None or edge.number < oldest:
+                continue
+            if edge not in seen:
                 seen.add(edge)
                 stack.append(edge)
+            if edge.hooks is not None and edge.function is None:
+                last[edge] = min(node.number, last.get(edge, node.number))
     order = sorted(seen, key=lambda node: -node.number)
+    if last:
+        order.sort(key=lambda node: (-last.get(node, node.number), node in last))
     useful: set[Node] = set()
     for node in reversed(order):  # inputs first
         wanted = (
@@ -350,6 +365,7 @@ __all__ = [
     "Function",
     "Leaf",
     "Node",
+    "at_the_end",
     "backward",
     "enable_grad",
     "grad",

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import Tensor
 from ..conv import Geometry
+from ..distributed.nn import AllReduce
 from ..ops import (
     accumulate,
     arithmetic,
@@ -96,6 +97,7 @@ FUNCTIONS: dict[str, Program] = {
     "LeakyReLU": ([GRID], lambda x: kinks.LeakyReLU(0.2)(x)),
     "LeakyReLUGrad": ([GRID, GRID], lambda g, s: kinks.LeakyReLUGrad(0.2)(g, s)),
     "Clamp": ([GRID], lambda x: kinks.Clamp(-0.5, 0.9)(x)),
+    "AllReduce": ([GRID], lambda x: AllReduce()(x)),
     "Cast": ([GRID], lambda x: Cast(np.dtype("float64"))(x)),
     "Contiguous": ([GRID], lambda x: copies.Contiguous()(x.t())),
     "ToDevice": ([GRID], lambda x: copies.ToDevice(x.device)(x)),

@@ -1,6 +1,6 @@
 """Networks: modules, layers and their functions, named as in ``torch.nn``."""
 
-from . import functional, init, utils
+from . import functional, init, parallel, utils
 from .activations import (
     ELU,
     GELU,
@@ -86,6 +86,7 @@ from .pooling import (
     PixelUnshuffle,
     Unfold,
 )
+from .syncing import SyncBatchNorm
 
 __all__ = [
     "ELU",
@@ -149,6 +150,7 @@ __all__ = [
     "Softmax2d",
     "Softplus",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Unflatten",
     "Unfold",
@@ -159,5 +161,6 @@ __all__ = [
     "ZeroPad2d",
     "functional",
     "init",
+    "parallel",
     "utils",
 ]

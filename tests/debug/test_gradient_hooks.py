@@ -4,6 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minigan import Tensor, backward, grad, tensor
+from minigan.autograd import at_the_end
 
 
 def leaf(value):
@@ -61,6 +62,51 @@ def test_outputs_and_inputs_of_grad_have_their_hooks_run():
     y.register_hook(lambda g: g * 5)
     assert grad(z, y, retain_graph=True)[0].item() == 3 * 7 * 5
     assert grad(z, x)[0].item() == 2 * 3 * 7 * 5
+
+
+def test_a_leaf_s_hook_runs_as_soon_as_its_gradient_is_complete():
+    """a is read last by the first product: after b, and before what comes below is worked on."""
+    x, a, b = leaf(2.0), leaf(3.0), leaf(5.0)
+    order = []
+    y = x * 1
+    z = y * a
+    for name, t in {"x": x, "a": a, "b": b, "y": y}.items():
+        t.register_hook(lambda g, name=name: order.append((name, g.item())))
+    (z * b * a).backward()  # x·a·b·a
+    assert order == [("b", 18.0), ("a", 60.0), ("y", 45.0), ("x", 45.0)]
+    assert (x.grad.item(), a.grad.item(), b.grad.item()) == (45, 60, 18)
+
+
+def test_what_a_hook_wants_done_at_the_end_is_done_before_gradients_are_added():
+    """Also of a pass within the pass, whose end comes first; an error drops it."""
+    x, inner, said = leaf(1.0), leaf(7.0), []
+    within = inner * 2
+
+    def later(g):
+        result = tensor(0.0, dtype="float64")
+
+        def finish():
+            said.append(("end", x.grad))
+            result.array[...] = 10 * g.array
+
+        at_the_end(finish)
+        within.backward()
+        said.append("in the hook")
+        return result
+
+    x.register_hook(later)
+    inner.register_hook(lambda g: at_the_end(lambda: said.append("end of the inner pass")))
+    (x * 3).backward()
+    assert said == ["end of the inner pass", "in the hook", ("end", None)]
+    assert x.grad.item() == 30 and inner.grad.item() == 2
+    y = x * 1
+    y.register_hook(lambda g: 1 / 0)
+    z = x * 2
+    said.clear()
+    with pytest.raises(ZeroDivisionError):
+        (y + z).backward()
+    (inner * 2).backward()
+    assert said == ["end of the inner pass"]
 
 
 def test_hooks_off_the_way_to_the_inputs_do_not_run():
