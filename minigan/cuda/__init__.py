@@ -12,6 +12,23 @@ is used.  The GPU needs compute capability 8.0; others go on in float32.
 from __future__ import annotations
 
 from .. import array as arrays
+from .graphs import CaptureError, CUDAGraph, graph, is_current_stream_capturing
+
+__all__ = [
+    "CUDAGraph",
+    "CaptureError",
+    "allow_bf16",
+    "allow_tf32",
+    "current_device",
+    "device_count",
+    "empty_cache",
+    "graph",
+    "is_available",
+    "is_current_stream_capturing",
+    "manual_seed",
+    "manual_seed_all",
+    "synchronize",
+]
 
 allow_tf32 = False
 allow_bf16 = False

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import listing
+from . import graphs, listing
 from .gpu import GPU, Device
 from .ufuncs import is_array
 
@@ -35,14 +35,19 @@ class Cuda(ModuleType):
     def get_device_id(self) -> int:
         return self._gpu.current
 
-    def get_current_stream(self) -> Stream:
-        return self.Stream.null
+    def get_current_stream(self, device_id: int = -1) -> Stream:
+        return self._gpu.streams[-1] if self._gpu.streams else self.Stream.null
 
     def get_elapsed_time(self, start: Event, end: Event) -> float:
         return 0.0
 
     def MemoryPool(self, *args: Any) -> Pool:
         return Pool()
+
+    @contextlib.contextmanager
+    def using_allocator(self, allocator: Any = None) -> Any:
+        """Memory is NumPy's whoever gives it."""
+        yield
 
     def set_allocator(self, allocator: Any = None) -> None:
         """Memory is NumPy's whoever gives it."""
@@ -101,10 +106,23 @@ class Stream:
         self._gpu = gpu
 
     def __enter__(self) -> Stream:
+        self._gpu.streams.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        return None
+        self._gpu.streams.pop()
+
+    def begin_capture(self, mode: int | None = None) -> None:
+        self._gpu.recording = graphs.Recording()
+
+    def is_capturing(self) -> bool:
+        return self._gpu.recording is not None
+
+    def end_capture(self) -> graphs.Graph:
+        recording, self._gpu.recording = self._gpu.recording, None
+        if recording.broken:
+            raise graphs.CUDARuntimeError("cudaErrorStreamCaptureInvalidated")
+        return graphs.Graph(self._gpu, recording)
 
     def use(self) -> Stream:
         return self

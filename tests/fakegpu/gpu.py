@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from . import graphs
+
 FOLDER = str(Path(__file__).parent)
 
 
@@ -69,6 +71,8 @@ class GPU:
         self.waits: list[str] = []
         self.uploads: list[str] = []
         self.watchers: list[Callable[..., None]] = []
+        self.streams: list[Any] = []  # those made current, the innermost last
+        self.recording: graphs.Recording | None = None
         self.scatters = 0
         self.compiled: list[dict] = []
         self.launched: list[dict] = []
@@ -80,10 +84,16 @@ class GPU:
         sources = list(arrays_in(args, kwargs))
         self.check(sources)
         given, named = memory(args), memory(kwargs)
+        restore = graphs.put_back([a._memory for a in sources]) if self.recording else None
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a GPU does not warn
             result = function(*given, **named)
         wrapped, fresh = self._held(result, sources)
+        if self.recording is not None:
+            restore()
+            if fresh:
+                graphs.spoil(memory(wrapped))
+                self.recording.calls.append((function, given, named, memory(wrapped)))
         if fresh:
             for watcher in self.watchers:
                 watcher(function, given, named, memory(wrapped))
@@ -140,11 +150,15 @@ class GPU:
         fortran = values.flags.f_contiguous and not values.flags.c_contiguous
         if order in ("C", "F"):
             fortran = order == "F"
+        if self.recording is not None:
+            self.recording.refuse(f"an upload in {place()}")
         self.uploads.append(place())
         return self.hold(np.array(values, order="F" if fortran else "C"))
 
     def wait(self, why: str) -> None:
         """The program waits for the GPU."""
+        if self.recording is not None:
+            self.recording.refuse(f"{why} in {place()}")
         self.waits.append(f"{place()} ({why})")
 
     @contextmanager
