@@ -11,6 +11,7 @@ Operators and methods such as ``+`` or ``.sum()`` are bound to Tensor by ``minig
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -303,6 +304,16 @@ class Tensor:
             copy.node.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
         memo[id(self)] = copy
         return copy
+
+
+def one_device(name: str, values: Iterable[Any]) -> None:
+    """Raise RuntimeError where Tensors among ``values`` lie on several devices."""
+    devices = {str(x.device): None for x in values if isinstance(x, Tensor)}
+    if len(devices) > 1:
+        raise RuntimeError(
+            f"{name}: expected all tensors on one device, got {' and '.join(devices)}; move them "
+            "with tensor.to(device)"
+        )
 
 
 def _older_way(data: Any, *lengths: Any) -> Array:

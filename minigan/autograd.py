@@ -21,7 +21,7 @@ import numpy as np
 from . import array as arrays
 from ._hooks import Call, around, at_the_end, op_hook, through_hooks
 from ._mode import enable_grad, is_grad_enabled, no_grad, running, set_grad_enabled, thread
-from ._tensor import Absent, Leaf, Node, Tensor
+from ._tensor import Absent, Leaf, Node, Tensor, one_device
 from .array import Array
 
 
@@ -53,7 +53,11 @@ class Function:
         state = thread.state
         if state.hooks:
             return around("op", self, self, inputs)
-        output = self.forward(*[x.array if isinstance(x, Tensor) else x for x in inputs])
+        try:
+            output = self.forward(*[x.array if isinstance(x, Tensor) else x for x in inputs])
+        except Exception:
+            one_device(type(self).__name__, inputs)
+            raise
         if isinstance(output, np.generic):  # NumPy turns 0-d results into scalars
             output = np.asarray(output)
         version = None

@@ -12,10 +12,11 @@ from .array import array_module
 from .ops._common import as_float, as_tensor, operands
 from .ops.extremes import maximum
 from .ops.kinks import abs, clamp, where
-from .ops.pick import gather
+from .ops.pick import gathered
 from .ops.powers import log
 from .ops.smooth import LogisticLoss
 from .ops.softmax import log_softmax
+from .places import outside
 
 
 def reduce(name: str, values: Tensor, reduction: str) -> Tensor:
@@ -212,9 +213,9 @@ def _nll(
     _check_weight(name, weight, classes)
     counted = target.array != ignore_index
     chosen = xp.where(counted, target.array, 0).astype("int64")
-    if counted.any() and not (int(chosen.min()) >= 0 and int(chosen.max()) < classes):
+    if outside(chosen, 0, classes) is not None:
         raise IndexError(f"{name}: target out of bounds, expected classes 0 to {classes - 1}")
-    picked = gather(x, dim, Tensor(xp.expand_dims(chosen, dim))).squeeze(dim)
+    picked = gathered(x, dim, Tensor(xp.expand_dims(chosen, dim))).squeeze(dim)
     if weight is None:
         weights = Tensor(counted.astype(x.dtype))
     else:

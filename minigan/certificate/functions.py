@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import Tensor
+from ..array import to_device
 from ..conv import Geometry
 from ..distributed.nn import AllReduce
 from ..ops import (
@@ -45,6 +46,12 @@ SEEN, PATCHES = (2, 3, 3, 5), (2, 3, 2, 3, 3, 5)
 MASK = Tensor(np.array([True, False, True, True]))
 PIXELS = np.random.default_rng(0).standard_normal((2, 3, 5, 6))
 TAPS = windows.WindowMax(WINDOW).winners(PIXELS, windows.WindowMax(WINDOW).forward(PIXELS))
+
+
+def _taps(x: Tensor) -> Any:
+    """Which pixel of each window, where x is."""
+    return to_device(TAPS, x.device)
+
 
 POSITIVE = {"Div", "Log", "Log1p", "Pow", "PowNumber", "Present", "Prod", "Root", "Rsqrt", "Sqrt"}
 
@@ -93,7 +100,7 @@ FUNCTIONS: dict[str, Program] = {
     "Rounded": ([GRID], lambda x: steps.Rounded("floor")(x)),
     "Remainder": ([CUBE, GRID], lambda a, b: quotients.Remainder("floor")(a, b)),
     "PowNumber": ([GRID], lambda x: powers.PowNumber(2.5)(x)),
-    "Where": ([GRID, ROW], lambda a, b: kinks.Where()(MASK, a, b)),
+    "Where": ([GRID, ROW], lambda a, b: kinks.Where()(MASK.to(a.device), a, b)),
     "LeakyReLU": ([GRID], lambda x: kinks.LeakyReLU(0.2)(x)),
     "LeakyReLUGrad": ([GRID, GRID], lambda g, s: kinks.LeakyReLUGrad(0.2)(g, s)),
     "Clamp": ([GRID], lambda x: kinks.Clamp(-0.5, 0.9)(x)),
@@ -143,8 +150,8 @@ FUNCTIONS: dict[str, Program] = {
     "WindowSum": ([(2, 3, 5, 6)], lambda x: windows.WindowSum(WINDOW)(x)),
     "WindowSpread": ([SEEN], lambda x: windows.WindowSpread(WINDOW)(x)),
     "WindowMax": ([(2, 3, 5, 6)], lambda x: windows.WindowMax(WINDOW)(x)),
-    "WindowPick": ([(2, 3, 5, 6)], lambda x: windows.WindowPick(WINDOW, TAPS)(x)),
-    "WindowPut": ([SEEN], lambda x: windows.WindowPut(WINDOW, TAPS)(x)),
+    "WindowPick": ([(2, 3, 5, 6)], lambda x: windows.WindowPick(WINDOW, _taps(x))(x)),
+    "WindowPut": ([SEEN], lambda x: windows.WindowPut(WINDOW, _taps(x))(x)),
     "Unfold": ([(2, 3, 5, 6)], lambda x: windows.Unfold(WINDOW)(x)),
     "Fold": ([PATCHES], lambda x: windows.Fold(WINDOW)(x)),
 }

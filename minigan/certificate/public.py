@@ -17,13 +17,13 @@ MASK = Tensor(np.arange(12).reshape(3, 4) % 3 == 0)
 SIGNS = Tensor(np.where(np.arange(12).reshape(3, 4) % 2, 1.0, -1.0))
 
 
-def _probabilities() -> Tensor:
-    """Constants between 0 and 1."""
-    return Tensor(np.random.default_rng(1).uniform(0.1, 0.9, GRID))
+def _probabilities(x: Tensor) -> Tensor:
+    """Constants between 0 and 1, where x is."""
+    return Tensor(np.random.default_rng(1).uniform(0.1, 0.9, GRID)).to(x.device)
 
 
-def _rng() -> Generator:
-    return Generator().manual_seed(0)
+def _rng(x: Tensor) -> Generator:
+    return Generator(x.device).manual_seed(0)
 
 
 def _plain(shapes: list, names: str) -> dict:
@@ -110,10 +110,10 @@ PUBLIC: dict[str, tuple] = {
     "swapaxes": ([CUBE], lambda x: minigan.swapaxes(x, 0, 2)),
     "movedim": ([CUBE], lambda x: minigan.movedim(x, 0, 2)),
     "select": ([CUBE], lambda x: minigan.select(x, 1, 2)),
-    "masked_select": ([GRID], lambda x: minigan.masked_select(x, MASK)),
+    "masked_select": ([GRID], lambda x: minigan.masked_select(x, MASK.to(x.device))),
     "repeat_interleave": ([GRID], lambda x: minigan.repeat_interleave(x, 2, 1)),
-    "scatter": ([GRID, GRID], lambda x, v: minigan.scatter(x, 0, INDEX, v)),
-    "scatter_add": ([GRID, GRID], lambda x, v: minigan.scatter_add(x, 0, INDEX, v)),
+    "scatter": ([GRID, GRID], lambda x, v: minigan.scatter(x, 0, INDEX.to(x.device), v)),
+    "scatter_add": ([GRID, GRID], lambda x, v: minigan.scatter_add(x, 0, INDEX.to(x.device), v)),
     "sort": ([GRID], lambda x: minigan.sort(x, 1)),
     "topk": ([GRID], lambda x: minigan.topk(x, 2)),
     "cat": ([GRID, GRID], lambda a, b: minigan.cat([a, b], 1)),
@@ -121,9 +121,9 @@ PUBLIC: dict[str, tuple] = {
     "cumsum": ([GRID], lambda x: minigan.cumsum(x, 1)),
     "diagonal": ([GRID], lambda x: minigan.diagonal(x, 1)),
     "flip": ([GRID], lambda x: minigan.flip(x, 0)),
-    "gather": ([GRID], lambda x: minigan.gather(x, 0, INDEX)),
-    "index_select": ([GRID], lambda x: minigan.index_select(x, 1, LABELS)),
-    "masked_fill": ([GRID], lambda x: minigan.masked_fill(x, MASK, 0.5)),
+    "gather": ([GRID], lambda x: minigan.gather(x, 0, INDEX.to(x.device))),
+    "index_select": ([GRID], lambda x: minigan.index_select(x, 1, LABELS.to(x.device))),
+    "masked_fill": ([GRID], lambda x: minigan.masked_fill(x, MASK.to(x.device), 0.5)),
     "meshgrid": ([ROW, LINE], minigan.meshgrid),
     "narrow": ([GRID], lambda x: minigan.narrow(x, 1, 1, 2)),
     "permute": ([CUBE], lambda x: minigan.permute(x, 2, 0, 1)),
@@ -131,19 +131,19 @@ PUBLIC: dict[str, tuple] = {
     "roll": ([GRID], lambda x: minigan.roll(x, 1, 1)),
     "split": ([GRID], lambda x: minigan.split(x, 3, 1)),
     "stack": ([GRID, GRID], lambda a, b: minigan.stack([a, b], 1)),
-    "take_along_dim": ([GRID], lambda x: minigan.take_along_dim(x, INDEX[:, :1], 0)),
+    "take_along_dim": ([GRID], lambda x: minigan.take_along_dim(x, INDEX[:, :1].to(x.device), 0)),
     "tile": ([GRID], lambda x: minigan.tile(x, (2, 1))),
     "transpose": ([CUBE], lambda x: minigan.transpose(x, 0, 2)),
     "unbind": ([GRID], minigan.unbind),
     "unflatten": ([GRID], lambda x: minigan.unflatten(x, 1, (2, 2))),
     "unsqueeze": ([GRID], lambda x: minigan.unsqueeze(x, 1)),
-    "where": ([GRID, ROW], lambda a, b: minigan.where(MASK, a, b)),
+    "where": ([GRID, ROW], lambda a, b: minigan.where(MASK.to(a.device), a, b)),
     # choices and normalisation
     "clamp": ([GRID], lambda x: minigan.clamp(x, -0.5, 0.9)),
     "true_divide": ([CUBE, GRID], minigan.true_divide),
     "clip": ([GRID], lambda x: minigan.clip(x, -0.5, 0.9)),
-    "dropout": ([GRID], lambda x: minigan.dropout(x, 0.4, generator=_rng())),
-    "dropout2d": ([IMAGE], lambda x: F.dropout2d(x, 0.4, generator=_rng())),
+    "dropout": ([GRID], lambda x: minigan.dropout(x, 0.4, generator=_rng(x))),
+    "dropout2d": ([IMAGE], lambda x: F.dropout2d(x, 0.4, generator=_rng(x))),
     "prelu": ([GRID, ROW], F.prelu),
     "logsumexp": ([GRID], lambda x: minigan.logsumexp(x, 1)),
     "softmax": ([GRID], lambda x: minigan.softmax(x, 1)),
@@ -160,7 +160,7 @@ PUBLIC: dict[str, tuple] = {
     "layer_norm": ([GRID, ROW, ROW], lambda x, w, b: F.layer_norm(x, ROW, w, b)),
     # networks
     "linear": ([GRID, (2, 4), (2,)], F.linear),
-    "embedding": ([GRID], lambda w: F.embedding(INDEX, w)),
+    "embedding": ([GRID], lambda w: F.embedding(INDEX.to(w.device), w)),
     "conv1d": ([SERIES, (4, 2, 3), ROW], lambda x, w, b: F.conv1d(x, w, b, 2, 1, groups=2)),
     "conv2d": ([IMAGE, FILTER, ROW], lambda x, w, b: F.conv2d(x, w, b, 2, 1, groups=2)),
     "conv_transpose1d": ([SERIES, (4, 2, 3), (2,)], lambda x, w, b: F.conv_transpose1d(x, w, b, 2)),
@@ -180,19 +180,19 @@ PUBLIC: dict[str, tuple] = {
     # losses
     "binary_cross_entropy": (
         [GRID],
-        lambda x: F.binary_cross_entropy(x.sigmoid(), _probabilities()),
+        lambda x: F.binary_cross_entropy(x.sigmoid(), _probabilities(x)),
     ),
     "binary_cross_entropy_with_logits": (
         [GRID, GRID],
-        lambda x, w: F.binary_cross_entropy_with_logits(x, _probabilities(), pos_weight=w),
+        lambda x, w: F.binary_cross_entropy_with_logits(x, _probabilities(x), pos_weight=w),
     ),
     "cross_entropy": (
         [GRID],
-        lambda x: F.cross_entropy(x, LABELS, label_smoothing=0.1),
+        lambda x: F.cross_entropy(x, LABELS.to(x.device), label_smoothing=0.1),
     ),
-    "hinge_embedding_loss": ([GRID], lambda x: F.hinge_embedding_loss(x, SIGNS, 1.5)),
-    "kl_div": ([GRID], lambda x: F.kl_div(x, _probabilities())),
-    "nll_loss": ([GRID], lambda x: F.nll_loss(x, LABELS)),
+    "hinge_embedding_loss": ([GRID], lambda x: F.hinge_embedding_loss(x, SIGNS.to(x.device), 1.5)),
+    "kl_div": ([GRID], lambda x: F.kl_div(x, _probabilities(x))),
+    "nll_loss": ([GRID], lambda x: F.nll_loss(x, LABELS.to(x.device))),
 }
 
 WITHOUT_GRADIENT: dict[str, str] = {

@@ -35,6 +35,7 @@ from ..ops.activations import (
 )
 from ..ops.conv import conv2d, conv_transpose2d
 from ..ops.conv1d import conv1d, conv_transpose1d
+from ..ops.indexing import picked
 from ..ops.kinks import clamp, leaky_relu, relu, where
 from ..ops.norm import batch_norm, dropout
 from ..ops.normalise import group_norm, instance_norm, layer_norm
@@ -43,6 +44,7 @@ from ..ops.pooling import avg_pool2d, fold, max_pool2d, pixel_shuffle, pixel_uns
 from ..ops.resample import adaptive_avg_pool2d, bilinear_matrix, mix, pad
 from ..ops.smooth import sigmoid, softplus, tanh
 from ..ops.softmax import log_softmax, softmax
+from ..places import outside
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -80,15 +82,15 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     if weight.ndim != 2:
         raise RuntimeError(f"embedding: expected weight (number, size), got {weight.shape}")
     rows = weight.shape[0]
-    if index.numel() and not 0 <= int(index.array.min()) <= int(index.array.max()) < rows:
+    if outside(index.array, 0, rows) is not None:
         raise IndexError(f"embedding: index out of range, expected 0 to {rows - 1}")
     if padding_idx is None:
-        return weight[index]
+        return picked(weight, (index,))
     if not -rows <= padding_idx < rows:
         raise ValueError(f"embedding: padding_idx must lie within {rows} rows, got {padding_idx}")
     xp = array_module(weight.array)
     constant = Tensor((xp.arange(rows) == padding_idx % rows).reshape(-1, 1))
-    return where(constant, weight.detach(), weight)[index]
+    return picked(where(constant, weight.detach(), weight), (index,))
 
 
 @numpy_names

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import places
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function, is_grad_enabled
@@ -36,7 +37,7 @@ class GetItem(Function):
         self.is_view = _is_basic(index)
 
     def forward(self, x):
-        return x[self.index]
+        return places.get(x, self.index)
 
     def vjp(self, needs, g, y, x):
         return (AddInto(x.shape, self.index)(g),)
@@ -56,7 +57,7 @@ class AddInto(Function):
         if _is_basic(self.index):
             y[self.index] = x
         else:
-            xp.add.at(y, self.index, x)
+            places.add_at(y, self.index, x)
         return y
 
     def vjp(self, needs, g, y, x):
@@ -77,7 +78,7 @@ class SetItem(Function):
         self.index = index
 
     def forward(self, x, v):
-        x[self.index] = v
+        places.put(x, self.index, v)
         return x
 
     def vjp(self, needs, g, y, x, v):
@@ -93,7 +94,7 @@ class SetItem(Function):
         xp = array_module(g.array)
         number = xp.arange(prod(g.shape)).reshape(g.shape)  # of every value that was written
         last = xp.empty(shape, dtype=number.dtype)
-        last[self.index] = number
+        places.put(last, self.index, number)
         return where(Tensor(xp.asarray(last[self.index] == number)), g, 0)
 
 
@@ -113,7 +114,13 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     if isinstance(index, tuple) and any(type(i) is int for i in index) and not _is_basic(index):
         first, index = _ints_first(index)
         x = GetItem(first)(x)
+    places.check(x.array, index)
     return GetItem(index)(x)
+
+
+def picked(x: Tensor, index: tuple) -> Tensor:
+    """``x[index]`` of masks and index arrays that are known to fit."""
+    return GetItem(_own("getitem", index))(x)
 
 
 def _ints_first(index: tuple) -> tuple[tuple, tuple]:
@@ -160,6 +167,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     tensor(6., dtype=float32)
     """
     x, index = as_tensor("setitem", input), _own("setitem", index)
+    places.check(x.array, index)
     value = _fitting(x, index, value)
     wanted = x.requires_grad or (isinstance(value, Tensor) and value.requires_grad)
     try:
@@ -167,7 +175,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
             _record(x, index, value)
         else:
             begin_change("setitem", x)
-            x.array[index] = value.array if isinstance(value, Tensor) else value
+            places.put(x.array, index, value.array if isinstance(value, Tensor) else value)
     except (ValueError, TypeError, OverflowError) as error:
         what = f"a value of shape {value.shape}" if isinstance(value, Tensor) else repr(value)
         raise RuntimeError(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .._tensor import Tensor
+from .._tensor import Tensor, one_device
 from ..array import array_module, result_dtype, to_device
 from ..autograd import is_grad_enabled, no_grad
 from . import arithmetic, bits, kinks, pick, powers, quotients, scatter, smooth, steps
@@ -73,6 +73,7 @@ def _arithmetic(
 
     def change(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
         values = values_for(name, self, other)
+        one_device(name, (self, other))
         if alpha != 1:
             values = values * alpha
         dtype = result_dtype(self.array, values, *[0.5] * (ufunc == "true_divide"))
@@ -101,6 +102,7 @@ def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise RuntimeError("clamp_: expected min, max or both")
     low, high = (None if v is None else values_for("clamp_", self, v) for v in (min, max))
+    one_device("clamp_", (self, min, max))
     limits = [limit for limit in (low, high) if limit is not None]
     _check_dtype("clamp_", self, result_dtype(self.array, *limits))
     if _is_recorded(self, (min, max)):

@@ -8,8 +8,10 @@ import numpy as np
 
 from .._tensor import Tensor
 from ..array import array_module
+from ..places import outside
 from ._common import as_tensor, normalise_dim, numpy_names, operand
 from .arithmetic import broadcasting
+from .indexing import picked
 from .kinks import Where, where
 from .shape import expand, reshape
 
@@ -20,9 +22,9 @@ def check_indices(name: str, index: Any, length: int | None = None, error: type 
     if index.dtype.kind != "i":
         raise RuntimeError(f"{name}: expected an index of int64, got {index.dtype}")
     if length is not None:
-        beyond = index.array[(index.array < 0) | (index.array >= length)]
-        if beyond.size:
-            raise error(f"{name}: index {int(beyond[0])} is out of range for length {length}")
+        found = outside(index.array, 0, length)
+        if found is not None:
+            raise error(f"{name}: index {found} is out of range for length {length}")
     return index
 
 
@@ -56,10 +58,10 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         "index_select", reshape(index, -1), x.shape[d] if x.ndim else 1, IndexError
     )
     if x.ndim:
-        return x[(slice(None),) * d + (index,)]
+        return picked(x, (slice(None),) * d + (index,))
     if index.numel() != 1:
         raise RuntimeError(f"index_select: a 0-d input has 1 entry, got {index.numel()} indices")
-    return reshape(reshape(x, 1)[index], ())
+    return reshape(picked(reshape(x, 1), (index,)), ())
 
 
 @numpy_names
@@ -88,7 +90,12 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
             f"dimension {dim}"
         )
     check_indices("gather", index, x.shape[d])
-    return reshape(x[places(index, d)], shape)
+    return reshape(gathered(x, d, index), shape)
+
+
+def gathered(x: Tensor, d: int, index: Tensor) -> Tensor:
+    """``gather`` where the index is known to fit."""
+    return picked(x, places(index, d))
 
 
 @numpy_names

@@ -9,10 +9,12 @@ no pixel touches a window that it is not in, and the order of memory is kept.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil, gcd
 
 from ..array import Array, array_module
 from ..autograd import Function
 from ..conv import Geometry
+from ..places import add_at
 
 
 def _taps(g: Geometry) -> Iterator[tuple]:
@@ -168,8 +170,14 @@ class WindowPut(WindowPick):
         if beside.any():
             place, x = place[~beside], x[~beside]
         order = sorted(range(y.ndim), key=lambda d: -y.strides[d])
-        xp.add.at(y.transpose(order).reshape(-1), place.reshape(-1), x.reshape(-1))
+        add_at(y.transpose(order).reshape(-1), place.reshape(-1), x.reshape(-1), self._overlap())
         return y
+
+    def _overlap(self):
+        """In how many windows one pixel is at most."""
+        g = self.geometry
+        apart = [s // gcd(s, d) for s, d in zip(g.stride, g.dilation, strict=True)]
+        return ceil(g.R / apart[0]) * ceil(g.S / apart[1])
 
     def vjp(self, needs, g, y, x):
         return (WindowPick(self.geometry, self.tap)(g),)
