@@ -1,12 +1,11 @@
-// Bias and activation, forward and backward, and the loss of a GAN's discriminator with its gradient.
+// Bias and activation, forward and backward.
 //
-// All of these do next to no arithmetic: they take as long as their bytes take.  So the point is to
-// touch every byte once.
+// They do next to no arithmetic: they take as long as their bytes take.  So the point is to touch
+// every byte once.
 //
 //   kernel             reads + writes             FLOPs     apart it would be
 //   bias_act           4 + 4 bytes a number       2         16 bytes (bias, then activation)
 //   bias_act_backward  8 + 4 bytes a number       3         16 bytes (activation, then a sum by channel)
-//   bce_logits         8 + 4 bytes a logit        ~30       36 bytes (loss, sum, sigmoid, difference)
 //
 // At 8 bytes a number, 300 GB/s (T4) or 4.8 TB/s (H200) pass 37 or 600 billion numbers a second; the
 // fetches are 16 bytes wide where H·W is a multiple of 4.
@@ -72,38 +71,4 @@ extern "C" __global__ void __launch_bounds__(THREADS) bias_total(
     const float* parts, float* total, int channels, int slices) {
   const int c = blockIdx.x * THREADS + threadIdx.x;
   if (c < channels) total[c] = in_order(parts + (size_t)c * slices, slices);
-}
-
-// Binary cross entropy of logits x with targets t (or one target for all where `target` is null):
-//
-//   loss = t·ln(1 + e^-x) + (1 - t)·ln(1 + e^x),   gradient = (1 - t)·σ(x) - t·σ(-x)
-//
-// Written so, neither overflows and neither cancels: near-certain logits keep all digits of both.
-// Each block writes its part of Σ loss, and the gradient times `scale` (1/n for the mean's).
-extern "C" __global__ void __launch_bounds__(THREADS) bce_logits(
-    const float* x, const float* target, float all, float scale, float* gradient, float* parts, int
-    n) {
-  __shared__ float scratch[WARPS];
-  float sum = 0.f;
-  for (int i = blockIdx.x * THREADS + threadIdx.x; i < n; i += gridDim.x * THREADS) {
-    const float v = x[i], t = target ? target[i] : all;
-    const float z = expf(-fabsf(v));
-    const float small = log1pf(z), large = small + fabsf(v);  // ln(1 + e^-|x|) and ln(1 + e^|x|)
-    const float r = 1.f / (1.f + z);
-    const float high = v >= 0.f ? r : z * r, low = v >= 0.f ? z * r : r;  // σ(x) and σ(-x)
-    sum += t * (v >= 0.f ? small : large) + (1.f - t) * (v >= 0.f ? large : small);
-    if (gradient) gradient[i] = scale * ((1.f - t) * high - t * low);
-  }
-  sum = block_sum(sum, scratch);
-  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
-}
-
-// loss = scale·Σ parts, in order.  One block.
-extern "C" __global__ void __launch_bounds__(THREADS) bce_total(
-    const float* parts, int count, float scale, float* loss) {
-  __shared__ float scratch[WARPS];
-  float sum = 0.f;
-  for (int i = threadIdx.x; i < count; i += THREADS) sum += parts[i];
-  sum = block_sum(sum, scratch);
-  if (threadIdx.x == 0) *loss = scale * sum;
 }

@@ -50,7 +50,9 @@ def limit(arrays: Sequence[Any], low: float, high: float) -> list[Launch]:
     )
 
 
-def average(means: Sequence[Any], arrays: Sequence[Any], decay: float) -> list[Launch]:
-    """means ← decay·means + (1 - decay)·arrays."""
+def average(
+    means: Sequence[Any], arrays: Sequence[Any], decay: float, share: float
+) -> list[Launch]:
+    """means ← decay·means + share·arrays."""
     rows = tables("average", means=means, arrays=arrays)
-    return launches(FILE, "average", rows, np.float32(decay), np.float32(1 - decay))
+    return launches(FILE, "average", rows, np.float32(decay), np.float32(share))

@@ -1,4 +1,4 @@
-"""Plans of ``kernels/pointwise.cu``: bias and activation, binary cross entropy on logits."""
+"""Plans of ``kernels/pointwise.cu``: bias and activation, forward and backward."""
 
 from __future__ import annotations
 
@@ -77,38 +77,3 @@ def bias_act_backward(
         blocks = flat_grid(grid[0])
         plan.append(launch("bias_total", blocks, parts, dbias, channels, slices))
     return plan
-
-
-def bce_logits(
-    x: Any,
-    target: Any | float,
-    loss: Any,
-    gradient: Any | None = None,
-    reduction: str = "mean",
-) -> list[Launch]:
-    """The binary cross entropy of logits and, in the same pass, its gradient.
-
-    Args:
-        x: logits, any shape.
-        target: probabilities of the same shape, or one number for all (a GAN's "real").
-        loss: one number, written.
-        gradient: written, of x's shape; may be x.
-        reduction: "mean" or "sum".
-    """
-    if reduction not in ("mean", "sum"):
-        raise LaunchError(f'bce_logits: reduction must be "mean" or "sum", got {reduction!r}')
-    if not 0 < x.size < 2**31:
-        raise LaunchError(f"bce_logits: expected 1 to 2³¹ - 1 logits, got shape {x.shape}")
-    single = isinstance(target, (int, float, np.generic))
-    check("bce_logits", x.shape, target=None if single else target, gradient=gradient)
-    if loss.size != 1:
-        raise LaunchError(f"bce_logits: loss expects one number, got shape {loss.shape}")
-    launch = launcher(FILE, VECTOR=1)
-    grid = flat_grid(x.size)
-    parts = partial_sums(x, grid)
-    scale = np.float32(1 / x.size if reduction == "mean" else 1)
-    given = (None, np.float32(target)) if single else (target, np.float32(0))
-    return [
-        launch("bce_logits", grid, x, *given, scale, gradient, parts, np.int32(x.size)),
-        launch("bce_total", (1, 1, 1), parts, np.int32(grid[0]), scale, loss),
-    ]

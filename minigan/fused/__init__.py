@@ -1,13 +1,14 @@
 """Operations whose arrays are worth computing in one go, for every kind of array.
 
 ``plain`` says in array-module calls what each of them is, for any dtype, memory order and device.
-``blocked`` and ``channels`` compute the same for large float arrays on the CPU, a cache-sized block
-at a time and in reused memory; they decline (give None) whatever they are not made for.
+Every kind of array may have routines of its own, which decline (give None) whatever they are not
+made for: ``blocked`` and ``channels`` compute large float arrays on the CPU, a cache-sized block at
+a time and in reused memory; ``cuda`` computes on a GPU, by the project's own kernels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,21 +17,77 @@ from ..array import Array, array_module
 from ..cpu.threads import scratch
 from . import blocked, channels, plain
 
+_large = {
+    "leaky_relu": blocked.leaky_relu,
+    "leaky_relu_grad": blocked.leaky_relu_grad,
+    "normalise": channels.normalise,
+    "normalise_sums": channels.normalise_sums,
+    "scaled_sum": channels.scaled_sum,
+}
+
 
 def _blocked(x: Array) -> bool:
     return type(x) is np.ndarray and x.size >= blocked.LEAST and x.dtype.char in "fd"
 
 
+def _on_cpu(x: Array) -> bool:
+    return isinstance(x, (np.ndarray, np.generic))
+
+
+def _special(name: str, x: Array, *arguments: Any) -> Any:
+    """What the routine for arrays such as ``x`` gives; None where there is none."""
+    if _on_cpu(x):
+        routine = _large.get(name) if _blocked(x) else None
+    else:
+        from . import cuda
+
+        routine = getattr(cuda, name, None)
+    return None if routine is None else routine(*arguments)
+
+
 def leaky_relu(x: Array, slope: float) -> Array:
     """max(x, slope·x) for 0 ≤ slope ≤ 1; else x where it is positive and slope·x elsewhere."""
-    y = blocked.leaky_relu(x, slope) if _blocked(x) else None
+    y = _special("leaky_relu", x, x, slope)
     return plain.leaky_relu(x, slope) if y is None else y
 
 
 def leaky_relu_grad(g: Array, s: Array, slope: float) -> Array:
     """g where s > 0, slope·g elsewhere."""
-    y = blocked.leaky_relu_grad(g, s, slope) if _blocked(g) else None
+    y = _special("leaky_relu_grad", g, g, s, slope)
     return plain.leaky_relu_grad(g, s, slope) if y is None else y
+
+
+def tanh_grad(g: Array, y: Array) -> Array | None:
+    """g·(1 - y²), where there is a routine for it."""
+    return _special("tanh_grad", g, g, y)
+
+
+def sigmoid(x: Array) -> Array:
+    """1/(1 + e^-x)."""
+    y = _special("sigmoid", x, x)
+    return plain.sigmoid(x) if y is None else y
+
+
+def sigmoid_grad(g: Array, y: Array) -> Array | None:
+    """g·y·(1 - y), where there is a routine for it."""
+    return _special("sigmoid_grad", g, g, y)
+
+
+def softplus(x: Array) -> Array:
+    """ln(1 + e^x)."""
+    y = _special("softplus", x, x)
+    return plain.softplus(x) if y is None else y
+
+
+def logistic(x: Array, p: Array, q: Array) -> Array:
+    """p·softplus(-x) + q·softplus(x)."""
+    y = _special("logistic", x, x, p, q)
+    return plain.logistic(x, p, q) if y is None else y
+
+
+def logistic_grad(g: Array, x: Array, p: Array, q: Array) -> Array | None:
+    """g·(q·σ(x) - p·σ(-x)), where there is a routine for it."""
+    return _special("logistic_grad", g, g, x, p, q)
 
 
 def total(x: Array, dims: tuple[int, ...], keepdims: bool, dtype: Any) -> Array:
@@ -47,19 +104,39 @@ def normalise(x: Array, w: Array, b: Array, dims: tuple, eps: float, slope: floa
 
     f is the LeakyReLU of that slope: 1 is no activation at all.
     """
-    given = channels.normalise(x, w, b, dims, eps, slope) if _blocked(x) else None
+    given = _special("normalise", x, x, w, b, dims, eps, slope)
     return plain.normalise(x, w, b, dims, eps, slope) if given is None else given
+
+
+def kept_shift(b: Any, slope: float) -> Array | None:
+    """What ``normalise_grad`` has to know of b, which may have changed by then."""
+    return None if slope == 1 or not hasattr(b, "shape") else _special("kept_shift", b, b)
+
+
+def normalise_grad(
+    g: Array,
+    x: Array,
+    w: Any,
+    shift: Array | None,
+    mean: Array,
+    var: Array,
+    dims: tuple,
+    eps: float,
+    slope: float,
+) -> tuple | None:
+    """The gradients of ``normalise`` in x, w and b, where there is a routine for all of it."""
+    return _special("normalise_grad", x, g, x, w, shift, mean, var, dims, eps, slope)
 
 
 def normalise_sums(g: Array, x: Array, mean: Array, dims: tuple) -> tuple:
     """(Σ g, Σ g·(x - mean)) over dims."""
-    given = channels.normalise_sums(g, x, mean, dims) if _blocked(x) else None
+    given = _special("normalise_sums", x, g, x, mean, dims)
     return plain.normalise_sums(g, x, mean, dims) if given is None else given
 
 
 def scaled_sum(g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array, dims: tuple) -> Array:
     """a·g + b·(x - mean) + c, where mean, a, b and c are constant over dims."""
-    out = channels.scaled_sum(g, x, mean, a, b, c, dims) if _blocked(x) else None
+    out = _special("scaled_sum", x, g, x, mean, a, b, c, dims)
     return plain.scaled_sum(g, x, mean, a, b, c) if out is None else out
 
 
@@ -90,6 +167,51 @@ def in_blocks(task: Callable[[slice], None], flat: Array) -> None:
         task(slice(None))
 
 
+# -------------------------------------------------------------------------- whole networks
+
+
+def length(arrays: Sequence[Array], max_norm: float | None = None) -> Array | None:
+    """√Σ of all squares, 0-d, where there is a routine for it.
+
+    With ``max_norm`` every array is then multiplied by min(1, max_norm/(norm + 1e-6)), in place.
+    """
+    return _special("length", arrays[0], arrays, max_norm) if arrays else None
+
+
+def limit(arrays: Sequence[Array], low: float, high: float) -> None:
+    """Every number is limited to [low, high], in place."""
+    if not arrays or _special("limit", arrays[0], arrays, low, high):
+        return
+    for a in arrays:
+        xp = array_module(a)
+        xp.maximum(a, low, out=a)
+        xp.minimum(a, high, out=a)
+
+
+def average(means: Sequence[Array], arrays: Sequence[Array], decay: float, share: float) -> None:
+    """means ← decay·means + share·arrays, in place."""
+    if not means or _special("average", means[0], means, arrays, decay, share):
+        return
+    for mean, array in zip(means, arrays, strict=True):
+        mean *= decay
+        mean += array * share if share != 1 else array
+
+
+def can_step(parameters: Sequence[Array]) -> bool:
+    """Whether ``step`` can move these parameters."""
+    return bool(_special("can_step", parameters[0], parameters))
+
+
+def step(name: str, settings: dict[str, Any], *arrays: Sequence[Array], kept: dict) -> None:
+    """One step of the optimizer of that name and settings, for all parameters at once.
+
+    ``arrays`` are the parameters, their gradients and, for each kind of state, theirs; ``kept``
+    holds what the next step of the same parameters has in common with this one.
+    """
+    parameters, gradients, *state = arrays
+    _special("step", parameters[0], name, settings, parameters, gradients, state, kept)
+
+
 def working_memory(purpose: str, like: Array) -> Array:
     """An uninitialised array, on the CPU of memory that this thread uses again and again."""
     if isinstance(like, np.ndarray):
@@ -98,15 +220,27 @@ def working_memory(purpose: str, like: Array) -> Array:
 
 
 __all__ = [
+    "average",
+    "can_step",
     "channels_last",
     "in_blocks",
     "leaky_relu",
     "leaky_relu_grad",
+    "length",
+    "limit",
+    "logistic",
+    "logistic_grad",
     "matmul",
     "normalise",
+    "normalise_grad",
     "normalise_sums",
     "reshape",
     "scaled_sum",
+    "sigmoid",
+    "sigmoid_grad",
+    "softplus",
+    "step",
+    "tanh_grad",
     "total",
     "working_memory",
 ]

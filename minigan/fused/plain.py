@@ -22,6 +22,32 @@ def leaky_relu_grad(g: Array, s: Array, slope: float) -> Array:
     return g * (xp.maximum(factor, slope, out=factor) if slope else factor)
 
 
+def sigmoid(x: Array) -> Array:
+    xp = array_module(x)
+    z = xp.exp(-magnitude(x))  # never overflows
+    return xp.where(x.real >= 0, xp.ones_like(z), z) / (1 + z)
+
+
+def softplus(x: Array) -> Array:
+    xp = array_module(x)
+    positive = xp.where(x.real > 0, x, xp.zeros_like(x))
+    return positive + xp.log1p(xp.exp(-magnitude(x)))
+
+
+def logistic(x: Array, p: Array, q: Array) -> Array:
+    """Both softplus have ln(1 + e^-|x|) in common."""
+    xp = array_module(x)
+    common = xp.log1p(xp.exp(-magnitude(x)))
+    zeros, above = xp.zeros_like(x), x.real > 0
+    return p * (common + xp.where(above, zeros, -x)) + q * (common + xp.where(above, x, zeros))
+
+
+def magnitude(x: Array) -> Array:
+    """|x|, continued analytically: x·sign(Re x)."""
+    xp = array_module(x)
+    return xp.abs(x) if x.dtype.kind != "c" else xp.where(x.real < 0, -x, x)
+
+
 def normalise(
     x: Array, w: Array, b: Array, dims: tuple[int, ...], eps: float, slope: float
 ) -> tuple:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import fused
 from .._tensor import Tensor
 from ..array import Generator
 from ..autograd import no_grad
@@ -169,9 +170,7 @@ class Trainer:
         optimizer.step()
         limit = self.settings.clip_weights
         if limit:
-            with no_grad():
-                for p in critic.parameters():
-                    p.clamp_(-limit, limit)
+            clip_weights(list(critic.parameters()), limit)
         return judged.record
 
     def generator_step(self, fake: Tensor, known: Known = NOTHING) -> dict[str, Tensor]:
@@ -212,11 +211,9 @@ class Trainer:
         if self.average is None:
             return
         decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
+        means, new = self.average.parameters(), self.networks.generator.parameters()
+        fused.average([p.array for p in means], [p.array for p in new], decay, 1 - decay)
         with no_grad():
-            for mean, new in zip(
-                self.average.parameters(), self.networks.generator.parameters(), strict=True
-            ):
-                mean.mul_(decay).add_(new, alpha=1 - decay)
             for mean, new in zip(
                 self.average.buffers(), self.networks.generator.buffers(), strict=True
             ):
@@ -262,9 +259,19 @@ def shape_of(data: Data) -> ImageShape:
     return ImageShape(*data.targets.shape[1:], inputs=data.inputs.shape[1])
 
 
+def clip_weights(parameters: list[Tensor], limit: float) -> None:
+    """Limit every weight to [-limit, limit], in place."""
+    fused.limit([p.array for p in parameters], -limit, limit)
+    for p in parameters:
+        p.version[0] += 1
+
+
 @no_grad()
 def gradient_norm(parameters: list[Tensor]) -> Tensor:
     """√Σ g² over all their gradients, a 0-d Tensor."""
+    on_device = fused.length([p.grad.array for p in parameters if p.grad is not None])
+    if on_device is not None:
+        return Tensor(on_device)
     squares = [(p.grad * p.grad).sum() for p in parameters if p.grad is not None]
     return sum(squares[1:], squares[0]).sqrt()
 

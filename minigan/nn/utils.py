@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import fused
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import no_grad
@@ -49,6 +50,12 @@ def clip_grad_norm_(
     gradients = _gradients(parameters)
     if not gradients:
         return Tensor(np.zeros((), np.float32))
+    if norm_type == 2 and not error_if_nonfinite:
+        on_device = fused.length([g.array for g in gradients], float(max_norm))
+        if on_device is not None:
+            for g in gradients:
+                g.version[0] += 1
+            return Tensor(on_device)
     with np.errstate(all="ignore"):  # infinite and NaN gradients are the caller's to judge
         total = _norm([g.array for g in gradients if g.numel()], float(norm_type))
         if error_if_nonfinite and not np.isfinite(total):

@@ -54,6 +54,17 @@ def as_float(name: str, x: Tensor) -> Tensor:
     return x if x.dtype.kind in "fc" else cast(x, get_default_dtype())
 
 
+def at_once(routine: Callable[..., Any], *values: Any) -> Tensor | None:
+    """A gradient computed by ``routine`` from arrays in one go, if nothing is being recorded.
+
+    None where it is, or where the arrays' device has no such routine.
+    """
+    if is_grad_enabled():
+        return None
+    made = routine(*[v.array if isinstance(v, Tensor) else v for v in values])
+    return None if made is None else Tensor(made)
+
+
 def operands(name: str, *values: Any, floating: bool = False) -> list:
     """Tensors of one dtype, and Python numbers left as they are (so that they stay weak).
 

@@ -8,14 +8,9 @@ from .. import fused
 from .._tensor import Tensor
 from ..array import array_module, result_dtype, uint8
 from ..autograd import Function
+from ..fused.plain import magnitude
 from ._common import as_float, as_scalar, as_tensor, operand, operands, sum_to
 from .arithmetic import broadcasting
-
-
-def magnitude(x):
-    """|x|, continued analytically: x·sign(Re x)."""
-    xp = array_module(x)
-    return xp.abs(x) if x.dtype.kind != "c" else xp.where(x.real < 0, -x, x)
 
 
 class Abs(Function):

@@ -7,7 +7,7 @@ from math import prod
 from .. import fused
 from .._tensor import Tensor
 from ..array import array_module, default_generator
-from ..autograd import Function, is_grad_enabled, no_grad
+from ..autograd import Function, is_grad_enabled
 from ._common import as_float, as_tensor, operands
 from .kinks import LeakyReLUGrad, leaky_relu
 from .reduction import mean as mean_of
@@ -37,10 +37,18 @@ class BatchNorm(Function):
     def forward(self, x, w, b):
         self.count = prod([x.shape[d] for d in self.dims])
         y, self.mean, self.var = fused.normalise(x, w, b, self.dims, self.eps, self.slope)
+        self.shift = fused.kept_shift(b, self.slope)
         return y
 
     def vjp(self, needs, g, y, x, w, b):
         gx = gw = gb = None
+        if needs[0] and not is_grad_enabled():
+            known = self.shift, self.mean, self.var, self.dims, self.eps, self.slope
+            made = fused.normalise_grad(g.array, x.array, getattr(w, "array", w), *known)
+            if made is not None:
+                return tuple(
+                    [Tensor(a) if need else None for a, need in zip(made, needs, strict=True)]
+                )
         if self.slope != 1:
             g = LeakyReLUGrad(self.slope)(g, y)
         if not is_grad_enabled():
@@ -168,14 +176,17 @@ def batch_norm_activated(
         )
     function = BatchNorm(dims, eps, slope)
     y = function(*operands("batch_norm", x, w, b))
-    with no_grad():
+    moved = [
+        (running, batch.real.reshape(channels))
         for running, batch in (
             (running_mean, function.mean),
             (running_var, function.var * (count / (count - 1))),
-        ):
-            if running is not None:
-                running.mul_(1 - momentum)
-                running.add_(Tensor(batch.real.reshape(channels)), alpha=momentum)
+        )
+        if running is not None
+    ]
+    fused.average([r.array for r, _ in moved], [a for _, a in moved], 1 - momentum, momentum)
+    for running, _ in moved:
+        running.version[0] += 1
     return y
 
 

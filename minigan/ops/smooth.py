@@ -5,12 +5,13 @@ from __future__ import annotations
 from math import pi
 from math import sqrt as root
 
+from .. import fused
 from .._tensor import Tensor
 from ..array import array_module, special_functions
 from ..autograd import Function
-from ._common import as_float
+from ._common import as_float, at_once
 from .arithmetic import div
-from .kinks import magnitude, where
+from .kinks import where
 from .powers import exp
 
 
@@ -95,7 +96,8 @@ class Tanh(Function):
         return array_module(x).tanh(x)
 
     def vjp(self, needs, g, y, x):
-        return (g * (1 - y * y),)
+        gx = at_once(fused.tanh_grad, g, y)
+        return (g * (1 - y * y) if gx is None else gx,)
 
 
 class Sigmoid(Function):
@@ -104,12 +106,11 @@ class Sigmoid(Function):
     reads = (("y",),)
 
     def forward(self, x):
-        xp = array_module(x)
-        z = xp.exp(-magnitude(x))  # never overflows
-        return xp.where(x.real >= 0, xp.ones_like(z), z) / (1 + z)
+        return fused.sigmoid(x)
 
     def vjp(self, needs, g, y, x):
-        return (g * (y * (1 - y)),)
+        gx = at_once(fused.sigmoid_grad, g, y)
+        return (g * (y * (1 - y)) if gx is None else gx,)
 
 
 class Softplus(Function):
@@ -118,9 +119,7 @@ class Softplus(Function):
     reads = ((0,),)
 
     def forward(self, x):
-        xp = array_module(x)
-        positive = xp.where(x.real > 0, x, xp.zeros_like(x))
-        return positive + xp.log1p(xp.exp(-magnitude(x)))
+        return fused.softplus(x)
 
     def vjp(self, needs, g, y, x):
         return (g * sigmoid(x),)
@@ -135,13 +134,12 @@ class LogisticLoss(Function):
     reads = ((0, 1, 2), (0,), (0,))
 
     def forward(self, x, p, n):
-        xp = array_module(x)
-        common = xp.log1p(xp.exp(-magnitude(x)))
-        zeros, above = xp.zeros_like(x), x.real > 0
-        return p * (common + xp.where(above, zeros, -x)) + n * (common + xp.where(above, x, zeros))
+        return fused.logistic(x, p, n)
 
     def vjp(self, needs, g, y, x, p, n):
-        gx = g * (n * sigmoid(x) - p * sigmoid(-x)) if needs[0] else None
+        gx = at_once(fused.logistic_grad, g, x, p, n) if needs[0] else None
+        if needs[0] and gx is None:
+            gx = g * (n * sigmoid(x) - p * sigmoid(-x))
         gp = g * Softplus()(-x) if needs[1] else None
         return gx, gp, g * Softplus()(x) if needs[2] else None
 

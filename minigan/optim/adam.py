@@ -68,6 +68,12 @@ class Adam(Optimizer):
             "root": 1 / sqrt(1 - beta2**step),
         }
 
+    def rule(self, group, state):
+        """The kernel that computes ``update`` on a GPU, and the settings that it is sent."""
+        names = ("lr", "betas", "eps", "weight_decay", "maximize")
+        settings = {name: group[name] for name in names}
+        return "adam", {**settings, "decoupled": False, "step": state.get("step", 0)}
+
     def update(self, p, g, m, v, *arrays, beta1, beta2, eps, rate, root):
         *largest, scratch = arrays
         xp = array_module(p)
@@ -117,6 +123,10 @@ class AdamW(Adam):
     def constants(self, group, state):
         shrink = 1 - group["lr"] * group["weight_decay"]
         return {**super().constants(group, state), "shrink": shrink}
+
+    def rule(self, group, state):
+        name, settings = super().rule(group, state)
+        return name, {**settings, "decoupled": True}
 
     def update(self, p, *arrays, shrink, **constants):
         p *= shrink

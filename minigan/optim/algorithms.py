@@ -67,6 +67,12 @@ class SGD(Optimizer):
             "nesterov": group["nesterov"],
         }
 
+    def rule(self, group, state):
+        """The kernel that computes ``update`` on a GPU, and the settings that it is sent."""
+        names = ("lr", "momentum", "weight_decay", "nesterov", "maximize")
+        dampening = group["dampening"] if "momentum_buffer" in state else 0.0
+        return "sgd", {**{name: group[name] for name in names}, "dampening": dampening}
+
     def update(self, p, g, *arrays, lr, momentum, share, nesterov):
         *velocity, scratch = arrays
         xp = array_module(p)
@@ -177,6 +183,11 @@ class RMSprop(Optimizer):
 
     def constants(self, group, state):
         return {k: group[k] for k in ("lr", "alpha", "eps", "momentum", "centered")}
+
+    def rule(self, group, state):
+        """The kernel that computes ``update`` on a GPU, and the settings that it is sent."""
+        names = ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")
+        return "rmsprop", {name: group[name] for name in names}
 
     def update(self, p, g, v, *arrays, lr, alpha, eps, momentum, centered):
         *others, scratch = arrays

@@ -1,7 +1,8 @@
 """What all optimizers share: groups of parameters, state, and updates in blocks.
 
 Updates are done in place and in blocks small enough to stay in cache, so that a step reads and
-writes every array once.
+writes every array once.  On a GPU one launch moves all parameters of a group, where the optimizer
+says by which ``rule``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
+from .. import fused
 from .._tensor import Tensor
 from ..array import Array, array_module, to_device
 from ..autograd import enable_grad, no_grad
@@ -50,6 +52,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         self._together: dict[tuple[Tensor, ...], Together] = {}
+        self._kept: dict[tuple[Tensor, ...], dict[str, Any]] = {}  # between steps, on the device
         for group in groups:
             self.add_param_group(group)
 
@@ -111,19 +114,51 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            small: dict[tuple, list[Tensor]] = {}  # alike in all that an update depends on
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state.setdefault(p, {})
-                if p.array.size > SMALL:
-                    self._step_one(p, group, state)
-                else:
-                    alike = (p.dtype, p.device, state.get("step", 0), *sorted(state))
-                    small.setdefault(alike, []).append(p)
-            for params in small.values():
-                self._step_together(params, group)
+            for params in self._alike(group):
+                if not self._step_at_once(params, group):
+                    for p in params:
+                        if p.array.size > SMALL:
+                            self._step_one(p, group, self.state[p])
+                    small = [p for p in params if p.array.size <= SMALL]
+                    if small:
+                        self._step_together(small, group)
         return loss
+
+    def _alike(self, group: dict[str, Any]) -> list[list[Tensor]]:
+        """The parameters with a gradient, by all that an update depends on."""
+        found: dict[tuple, list[Tensor]] = {}
+        for p in group["params"]:
+            if p.grad is not None:
+                state = self.state.setdefault(p, {})
+                alike = (p.dtype, p.device, state.get("step", 0), *sorted(state))
+                found.setdefault(alike, []).append(p)
+        return [*found.values()]
+
+    def _step_at_once(self, params: list[Tensor], group: dict[str, Any]) -> bool:
+        """The step by the device's own routine for this class; False if it has none."""
+        rule = vars(type(self)).get("rule")  # not a parent's: a subclass may compute otherwise
+        arrays = [p.array for p in params]
+        if rule is None or not fused.can_step(arrays):
+            return False
+        states = [self.state[p] for p in params]
+        name, settings = rule(self, group, states[0])
+        for state in states:
+            state["step"] = state.get("step", 0) + 1
+        used, pairs = self.used(group), [*zip(params, states, strict=True)]
+        state_arrays = [
+            [self._slot(p, state, slot, group, [*range(p.ndim)]) for p, state in pairs]
+            if slot in used
+            else None
+            for slot in self.slots
+        ]
+        if len(self._kept) >= 16 and tuple(params) not in self._kept:  # ever other parameters
+            self._kept.clear()
+        kept = self._kept.setdefault(tuple(params), {})
+        gradients = [p.grad.array for p in params]
+        fused.step(name, settings, arrays, gradients, *state_arrays, kept=kept)
+        for p in params:
+            p.version[0] += 1
+        return True
 
     def _step_one(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         state["step"] = state.get("step", 0) + 1
@@ -211,7 +246,7 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, whose state is no longer a part of what lies together here."""
-        return {**self.__dict__, "_together": {}}
+        return {**self.__dict__, "_together": {}, "_kept": {}}
 
     def state_dict(self) -> dict[str, Any]:
         """State and settings, parameters replaced by their position, as PyTorch lays it out.

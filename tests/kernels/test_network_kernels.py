@@ -108,7 +108,7 @@ def test_averages(backend):
         0.75 * m.astype(np.float64) + 0.25 * a.astype(np.float64)
         for m, a in zip(means, arrays, strict=True)
     ]
-    run(network.average(means, arrays, 0.75), backend)
+    run(network.average(means, arrays, 0.75, 0.25), backend)
     for found, expected, a, b in zip(means, exact, arrays, kept, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
         assert np.array_equal(a, b)
@@ -116,7 +116,11 @@ def test_averages(backend):
 
 def test_the_compile_gate_knows_every_configuration():
     a, norm = draw(6), np.empty(1, np.float32)
-    chosen = [*network.norm(a, norm, 1.0), *network.limit(a, 0, 1), *network.average(a, a, 0.5)]
+    chosen = [
+        *network.norm(a, norm, 1.0),
+        *network.limit(a, 0, 1),
+        *network.average(a, a, 0.5, 0.5),
+    ]
     found = {(launch.file, launch.defines, launch.architecture) for launch in chosen}
     assert found == set(network.configurations())
 

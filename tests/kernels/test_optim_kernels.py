@@ -77,7 +77,7 @@ def pieces(array):
 
 def sent(case, step, **options):
     """The launch that brings the settings of a case, before ``step``, and the rule."""
-    _, name, settings, more, _ = CASES[case]
+    _, name, settings, _, _ = CASES[case]
     settings = {**settings, **options}
     if name == "adam":
         settings |= {"decoupled": case == "adamw", "step": step - 1}
