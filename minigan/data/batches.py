@@ -27,9 +27,12 @@ class Batches:
         seed: a whole number of at least 0.
         augment: random changes of the images, e.g. ``augmentation("flip,crop=4")``. They too
             follow from the seed, the epoch and the position alone.
+        rank, ranks: of several processes that go through the data together each takes the batch
+            of its ``rank``, from 0, out of ``ranks``·B samples at every position. For what is
+            random in them ``ranks`` processes have ``ranks`` streams.
 
     Attributes:
-        batches_per_epoch: N // B.
+        batches_per_epoch: N // (ranks·B).
 
     Each batch is what the data's ``take`` gives. For ImageData: float32 images (B, C, H, W) with
     values ``x / 127.5 - 1`` in [-1, 1], and int64 labels (B,), None for data without labels. For
@@ -57,16 +60,19 @@ class Batches:
         *,
         seed: int,
         augment: Augment | None = None,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
         self._batch_size = whole_number("batch_size", batch_size, 1)
         self._seed = whole_number("seed", seed, 0)
-        if self._batch_size > len(data):
+        self._rank, self._together = rank, ranks * self._batch_size
+        if self._together > len(data):
             raise DataError(
                 f"batch_size: expected at most the {len(data)} {data.unit} of {data.name}, "
-                f"got {self._batch_size}"
+                f"got {self._batch_size}" + (f" for each of {ranks} ranks" if ranks > 1 else "")
             )
         self._data, self._augment = data, augment
-        self.batches_per_epoch = len(data) // self._batch_size
+        self.batches_per_epoch = len(data) // self._together
         self._start(0, 0)
 
     def _start(self, epoch: int, position: int) -> None:
@@ -78,12 +84,12 @@ class Batches:
 
     def __next__(self) -> tuple[np.ndarray, np.ndarray | None]:
         """The next batch."""
-        first = self._position * self._batch_size
+        first = self._position * self._together + self._rank * self._batch_size
         chosen = self._order[first : first + self._batch_size]
         change = None
         if self._augment is not None:
             # The last word keeps this stream apart from the order's: zeros at the end would not.
-            place = [self._seed, self._epoch, self._position, 1]
+            place = [self._seed, self._epoch, self._position, 1 + self._rank]
             change = partial(self._augment, np.random.default_rng(place))
         batch = self._data.take(chosen, change)
         if self._position + 1 < self.batches_per_epoch:

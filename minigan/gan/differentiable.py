@@ -56,7 +56,11 @@ def replaced(module: Module, values: Mapping[Tensor, Tensor]) -> Iterator[Module
 
 
 def look_ahead(
-    module: Module, optimizer: Optimizer, loss: Callable[[Module], Tensor], steps: int
+    module: Module,
+    optimizer: Optimizer,
+    loss: Callable[[Module], Tensor],
+    steps: int,
+    average: Callable[[list[Tensor]], list[Tensor]] = lambda slopes: slopes,
 ) -> dict[Tensor, Tensor]:
     """The parameters of ``module`` after ``steps`` steps of ``optimizer`` down ``loss``.
 
@@ -64,6 +68,7 @@ def look_ahead(
         module: stays as it is; so does ``optimizer``, whose state and settings the steps begin
             with.
         loss: of the module (with other parameters in it), called once a step.
+        average: makes of this rank's gradients those of all ranks, differentiably.
 
     Returns:
         For each parameter its value then, differentiable with respect to everything in ``loss``.
@@ -87,6 +92,7 @@ def look_ahead(
         with replaced(module, values):
             now = loss(module)
         slopes = grad(now, list(values.values()), create_graph=True, materialize_grads=True)
+        slopes = average(list(slopes))
         values = {
             p: rule(value, g, states[p], settings[p])
             for (p, value), g in zip(values.items(), slopes, strict=True)

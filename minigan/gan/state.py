@@ -2,7 +2,8 @@
 
 NETWORK/…              parameters and buffers; "average" is the generator's moving average
 NETWORK_optimizer/…    moments
-state.json             step, place in the data, random generators, what else there is to know
+state.json             step, place in the data, random generators (of all ranks, where there are
+                       several), what else there is to know
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..array import default_generator
+from ..array import Generator, default_generator
 from ..nn import Module
 from ..optim import Optimizer
+from .ranks import begin_anew, place_of, streams_of
 from .sampling import below, modules
 
 
@@ -24,14 +26,15 @@ def state_of(trainer: Any) -> dict[str, np.ndarray]:
     for name, network in _networks(trainer).items():
         for key, tensor in network.state_dict().items():
             arrays[f"{name}/{key}"] = tensor.cpu().numpy()
+    own = {name: generator.get_state() for name, generator in _generators(trainer).items()}
     plain: dict[str, Any] = {
         "step": trainer.step,
         "shape": trainer.shape,
         "data": trainer.batches.state_dict(),
-        "rng": trainer.rng.get_state(),
-        "default_rng": default_generator(trainer.device).get_state(),
+        **own,
         "values": trainer.values,
         "optimizers": {},
+        **streams_of(trainer, own),
     }
     for name, optimizer in _optimizers(trainer).items():
         steps = plain["optimizers"][name] = {}
@@ -64,13 +67,21 @@ def load_state(trainer: Any, arrays: dict[str, np.ndarray]) -> None:
                 state[i][slot] = array
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state, "param_groups": groups})
-        trainer.batches.load_state_dict(plain["data"])
-        trainer.rng.set_state(plain["rng"])
-        default_generator(trainer.device).set_state(plain["default_rng"])
         trainer.values = {name: float(value) for name, value in plain["values"].items()}
         trainer.step = int(plain["step"])
+        streams, place = place_of(trainer, plain)
+        trainer.batches.load_state_dict(place)
+        for name, generator in _generators(trainer).items():
+            if streams:
+                generator.set_state(streams[name])
+            else:
+                begin_anew(trainer, name, generator)
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(f"the state does not fit this system: {error}") from error
+
+
+def _generators(trainer: Any) -> dict[str, Generator]:
+    return {"rng": trainer.rng, "default_rng": default_generator(trainer.device)}
 
 
 def _networks(trainer: Any) -> dict[str, Module]:

@@ -28,6 +28,7 @@ from ..optim import Optimizer
 from ..optim.lr_scheduler import LinearLR
 from .conditional import Labelled
 from .latents import draw_latents, one_hot, parts_of
+from .ranks import ALONE, Ranks
 from .sampling import generate, modules
 from .schema import NOTHING, Data, Grid, ImageShape, Known, Recipe
 from .state import load_state, state_of
@@ -50,6 +51,8 @@ class Trainer:
         device: where to compute.
         augment: random changes of the images, see ``data.augmentation``; the batches are then made
             by a thread, until ``close``.
+        ranks: this process among those that train together, see gan/ranks.py; all of them call
+            ``train_step`` and ``state_dict`` together.
 
     Raises:
         DataError: the recipe needs other data, or the batch size or ``augment`` does not fit.
@@ -72,20 +75,22 @@ class Trainer:
         seed: int,
         device: str = "cpu",
         augment: str | None = None,
+        ranks: Ranks = ALONE,
     ):
         if not isinstance(data, recipe.data):
             needed = "single images" if recipe.data is ImageData else "pairs of images"
             raise DataError(f"data set: {recipe.name} needs {needed}, {data.name} has {data.unit}")
         self.recipe, self.settings, self.device = recipe, settings, device
-        self.batch_size = batch_size
-        self.batches = _batches(data, batch_size, stream(seed, "data"), augment)
+        self.batch_size, self.seed, self.ranks = batch_size, seed, ranks
+        self.batches = _batches(data, batch_size, stream(seed, "data"), augment, ranks)
         self.shape = shape_of(data)
-        self.rng = Generator(device).manual_seed(stream(seed, "training"))
+        self.rng = Generator(device).manual_seed(ranks.stream(seed, "training"))
         self.networks = recipe.networks(
             settings, self.shape, Generator().manual_seed(stream(seed, "weights"))
         )
         for network in modules(self.networks).values():
             network.to(device)
+            ranks.prepare(network)
             flat = any(isinstance(layer, BatchNorm1d) for layer in network.modules())
             if flat and batch_size == 1:
                 raise DataError(
@@ -97,6 +102,7 @@ class Trainer:
         self._schedules = [LinearLR(o, 1.0, share, decay) for o in self.optimizers if decay]
         averaged = getattr(settings, "ema", 0)
         self.average = copy.deepcopy(self.networks.generator) if averaged else None
+        self._reducers = ranks.reducers(modules(self.networks).values())
         self.values: dict[str, float] = {}  # what else the algorithm remembers
         self.step = 0
 
@@ -113,6 +119,7 @@ class Trainer:
         self.step += 1
         first = {name: record[name] for name in ("d_loss", "g_loss") if name in record}
         row = {name: value.item() for name, value in {**first, **record}.items()}
+        row = self.ranks.averaged(row)
         for name, value in row.items():
             if not isfinite(value):
                 raise NonFiniteLoss(f"{name} became {value} at step {self.step}")
@@ -276,12 +283,15 @@ def gradient_norm(parameters: list[Tensor]) -> Tensor:
     return sum(squares[1:], squares[0]).sqrt()
 
 
-def _batches(data: Data, batch_size: int, seed: int, augment: str | None) -> Batches | Background:
+def _batches(
+    data: Data, batch_size: int, seed: int, augment: str | None, ranks: Ranks
+) -> Batches | Background:
     """The images in mini-batches; changed ones are made ahead, as that takes its time."""
+    share = {"rank": ranks.rank, "ranks": ranks.size}
     if augment is None:
-        return Batches(data, batch_size, seed=seed)
+        return Batches(data, batch_size, seed=seed, **share)
     change = augmentation(augment)
-    batches = Batches(data, batch_size, seed=seed, augment=change)
+    batches = Batches(data, batch_size, seed=seed, augment=change, **share)
     # Steps that do not fit the images, such as a crop beyond their size, are refused here.
     data.take(np.arange(1), partial(change, np.random.default_rng(0)))
     return Background(batches)

@@ -87,15 +87,16 @@ def play(trainer: Trainer) -> dict[str, Tensor]:
     loss = on_real - on_fake * k
     trainer.step_of(trainer.optimizers.critic, loss)
     record = trainer.generator_step(fake)
-    balance = settings.gamma * on_real.detach() - on_fake.detach()
+    on_real, on_fake = (trainer.ranks.mean(x.detach()) for x in (on_real, on_fake))
+    balance = settings.gamma * on_real - on_fake
     trainer.values["k"] = moved(k, settings, on_real.item(), on_fake.item())
     return {
         "d_loss": loss.detach(),
         **record,
-        "energy_real": on_real.detach(),
-        "energy_fake": on_fake.detach(),
+        "energy_real": on_real,
+        "energy_fake": on_fake,
         "k": tensor(trainer.values["k"]),
-        "measure": on_real.detach() + balance.abs(),
+        "measure": on_real + balance.abs(),
     }
 
 

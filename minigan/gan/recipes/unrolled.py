@@ -65,7 +65,8 @@ def generator_loss(trainer: Trainer, real: Tensor, fake: Tensor, known: Known = 
         )
         return judged.loss
 
-    ahead = look_ahead(critic, optimizer, critic_loss, trainer.settings.unroll)
+    average = trainer.ranks.average
+    ahead = look_ahead(critic, optimizer, critic_loss, trainer.settings.unroll, average)
     with replaced(critic, ahead):
         return -critic_loss(critic)
 
