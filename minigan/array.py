@@ -8,6 +8,8 @@ rules for result dtypes are spelled out.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -235,11 +237,15 @@ def promote_dtypes(a: np.dtype, b: np.dtype) -> np.dtype:
 # ------------------------------------------------------------------------------------- random
 
 
+# What draws a seed's numbers on a kind of device, where they are not NumPy's; None: it cannot.
+random_sources: dict[str, Callable[[int, Device], Any]] = {}
+
+
 class Generator:
     """A seeded source of random numbers for one device, as ``torch.Generator``.
 
-    Numbers are drawn by NumPy's PCG64 and, for a GPU, moved there: a program draws the same
-    numbers on every device, and the state is a few plain integers.
+    On the CPU numbers are drawn by NumPy's PCG64; a GPU draws its own, by Philox4x32 (see
+    ``same_numbers`` for the CPU's numbers there).  The state is a few plain integers.
 
     >>> g = Generator().manual_seed(3)
     >>> state = g.get_state()
@@ -258,9 +264,14 @@ class Generator:
         if not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"manual_seed: expected a non-negative integer, got {seed!r}")
         self.seed = int(seed)
-        rng = np.random.default_rng(self.seed)
-        self.rng = rng if self.device.type == "cpu" else _Moved(rng, self.device)
+        source = None if _same_numbers else random_sources.get(self.device.type)
+        self.rng = (source and source(self.seed, self.device)) or self._numpy(self.seed)
         return self
+
+    def _numpy(self, seed: Any) -> Any:
+        """NumPy's numbers, on the device."""
+        rng = np.random.default_rng(seed)
+        return rng if self.device.type == "cpu" else Moved(rng, self.device)
 
     def initial_seed(self) -> int:
         """The seed that the sequence was started from."""
@@ -271,12 +282,25 @@ class Generator:
         return {"seed": self.seed, "bit_generator": self.rng.bit_generator.state}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a state that ``get_state`` gave."""
-        self.seed = int(state["seed"])
-        self.rng.bit_generator.state = state["bit_generator"]
+        """Continue from a state that ``get_state`` gave.
+
+        The CPU's sequence goes on unchanged on a GPU; a GPU's goes on with other numbers on the
+        CPU, which follow from the state.
+        """
+        self.seed, saved = int(state["seed"]), state["bit_generator"]
+        if self.rng.bit_generator.state["bit_generator"] != saved["bit_generator"]:
+            source = random_sources.get(self.device.type)
+            if saved["bit_generator"] != "Philox4x32":
+                self.rng = self._numpy(self.seed)
+            else:
+                self.rng = source and source(self.seed, self.device)
+                if not self.rng:
+                    self.rng = self._numpy([saved["key"], saved["counter"]])
+                    return
+        self.rng.bit_generator.state = saved
 
 
-class _Moved:
+class Moved:
     """A NumPy generator whose draws are moved to a device."""
 
     def __init__(self, rng: np.random.Generator, device: Device):
@@ -286,6 +310,34 @@ class _Moved:
     def __getattr__(self, name: str) -> Any:
         draw = getattr(self._rng, name)
         return lambda *args, **kwargs: to_device(np.asarray(draw(*args, **kwargs)), self._device)
+
+
+def kept(rng: Any, p: float, shape: tuple[int, ...], dtype: Any) -> Array:
+    """0 with probability ``p``, else 1, drawn by a generator's ``rng``: what dropout multiplies by.
+
+    >>> kept(np.random.default_rng(0), 0.5, (4,), float32)
+    array([1., 1., 1., 0.], dtype=float32)
+    """
+    if isinstance(rng, (np.random.Generator, Moved)):
+        return (rng.random(shape, dtype="float32") >= p).astype(dtype)
+    return rng.kept(p, shape).astype(dtype, copy=False)
+
+
+_same_numbers = False
+
+
+@contextmanager
+def same_numbers() -> Iterator[None]:
+    """A block in which generators that are made or seeded draw the CPU's numbers on every device.
+
+    Drawn by NumPy and moved, they are slower, and a program can be replayed on another device.
+    """
+    global _same_numbers
+    before, _same_numbers = _same_numbers, True
+    try:
+        yield
+    finally:
+        _same_numbers = before
 
 
 _generators: dict[str, Generator] = {}

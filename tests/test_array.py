@@ -65,7 +65,8 @@ def test_a_generator_of_another_device_draws_the_same_numbers_and_moves_them(mon
     moved = []
     monkeypatch.setattr(arrays, "module_for", lambda device: np)
     monkeypatch.setattr(arrays, "to_device", lambda x, device: moved.append(str(device)) or x)
-    there, here = arrays.Generator("cuda").manual_seed(7), arrays.Generator().manual_seed(7)
+    with arrays.same_numbers():
+        there, here = arrays.Generator("cuda").manual_seed(7), arrays.Generator().manual_seed(7)
     state = json.loads(json.dumps(there.get_state()))
     first = there.rng.standard_normal(3, dtype="float32")
     assert np.array_equal(first, here.rng.standard_normal(3, dtype="float32"))

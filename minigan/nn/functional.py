@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import array_module, default_generator
+from ..array import array_module, default_generator, kept
 from ..losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -131,8 +131,7 @@ def dropout2d(
     if p == 1:
         return x * 0
     rng = (generator or default_generator(x.device)).rng
-    keep = rng.random((*x.shape[:-2], 1, 1), dtype="float32") >= p
-    return x * (Tensor(keep.astype(x.dtype)) / (1 - float(p)))
+    return x * (Tensor(kept(rng, p, (*x.shape[:-2], 1, 1), x.dtype)) / (1 - float(p)))
 
 
 def interpolate(

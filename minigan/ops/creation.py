@@ -185,6 +185,15 @@ def as_tensor(data: Any, dtype: Any = None, device: Device | str | None = None) 
 # ------------------------------------------------------------------------------------- random
 
 
+def _on_gpu(seed: int, device: Device) -> Any:
+    from ..cuda.generator import source
+
+    return source(seed, device)
+
+
+arrays.random_sources["cuda"] = _on_gpu
+
+
 def _rng(generator: Generator | None, device: Device | str | None):
     return (generator or default_generator(device)).rng
 

@@ -6,7 +6,7 @@ from math import prod
 
 from .. import fused
 from .._tensor import Tensor
-from ..array import array_module, default_generator
+from ..array import array_module, default_generator, kept
 from ..autograd import Function, is_grad_enabled
 from ._common import as_float, as_tensor, operands
 from .kinks import LeakyReLUGrad, leaky_relu
@@ -210,5 +210,4 @@ def dropout(
     xp, x = array_module(x.array), as_float("dropout", x)
     if p == 1:
         return x * Tensor(xp.zeros_like(x.array))
-    keep = xp.asarray(rng.random(x.shape, dtype="float32") >= p, dtype=x.dtype)
-    return x * (Tensor(keep) / (1 - p))
+    return x * (Tensor(xp.asarray(kept(rng, p, x.shape, x.dtype))) / (1 - p))

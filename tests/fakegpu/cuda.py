@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -215,7 +214,9 @@ class Kernel:
         emulated = driver.Module(path, macros, int(gpu.capability))
 
         def launch(*args: Any) -> None:
-            emulated.launch(self.name, grid, block, [_plain(a) for a in args], shared_mem)
+            kinds = emulated.signature(self.name)
+            values = [_plain(a, kind) for a, kind in zip(args, kinds, strict=True)]
+            emulated.launch(self.name, grid, block, values, shared_mem)
 
         for argument in args:
             if isinstance(argument, np.ndarray) and argument.size != 1:
@@ -232,11 +233,8 @@ class _Struct(SimpleNamespace):
         super().__init__(value=array[0])
 
 
-def _plain(argument: Any) -> Any:
-    """An argument as the emulator takes it."""
+def _plain(argument: Any, kind: str) -> Any:
+    """An argument as the emulator takes it; ``kind`` is its parameter's, "*f4" for a pointer."""
     if isinstance(argument, _Struct):
         return argument.value
-    with contextlib.suppress(AttributeError):
-        if argument.dtype == np.intp and argument.ndim == 0 and not argument:
-            return None
-    return argument
+    return None if kind.startswith("*") and isinstance(argument, np.integer) else argument

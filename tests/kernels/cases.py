@@ -13,7 +13,7 @@ from kernels.runner import run
 from kernels import direct
 from minigan.conv import ladder, ladder_thin
 from minigan.conv.geometry import Geometry
-from minigan.cuda import network, norm, optim
+from minigan.cuda import elementwise, network, norm, optim, random
 from minigan.cuda.launch import Launch
 
 
@@ -90,6 +90,23 @@ def clipped() -> Case:
     return Case(plan, [norm, *arrays], [np.float32([length]), *expected], error=1e-5)
 
 
+def random_words() -> Case:
+    """Philox's published answer to the counter and key of all ones."""
+    state, out = np.zeros(3, np.uint64), np.zeros(4, np.uint32)
+    ones = 2**64 - 1
+    plan = [random.begin(state, ones, ones, ones), *random.draw("words", state, 0, out)]
+    answer = np.array([0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD], np.int64)
+    return Case(plan, [out], [answer])
+
+
+def rectified() -> Case:
+    """The gradient of a LeakyReLU of slope 1/4."""
+    g, s = (np.random.default_rng(i).integers(-8, 9, 777).astype(np.float32) for i in (0, 1))
+    dx = np.full_like(g, np.nan)
+    plan = elementwise.backward("leaky_relu", g, s, dx, 0.25)
+    return Case(poisoned(plan, g, s), [dx], [np.where(s > 0, g, g / 4)])
+
+
 CASES: dict[str, Callable[[], Case]] = {
     **{
         f"{routine} {rung}": convolution(routine, rung)
@@ -100,6 +117,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "batch_norm": batch_norm,
     "adam": adam,
     "clipped": clipped,
+    "random": random_words,
+    "rectified": rectified,
 }
 
 

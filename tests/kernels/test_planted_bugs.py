@@ -133,6 +133,14 @@ EMULATED = [
         "if (i + k <= end) to[i + k]",
         "adam",
     ),
+    Bug("nine rounds of ten", "random.cu", "round < 10", "round < 9", "random"),
+    Bug(
+        "a gradient at the wrong end of its kink",
+        "elementwise.cu",
+        ": y > 0.f                  ? 1.f",
+        ": y < 0.f                  ? 1.f",
+        "rectified",
+    ),
     Bug(
         "the blocks' sums not all added",
         "network.cu",
