@@ -14,6 +14,7 @@ import minigan
 from minigan import nn, optim
 from minigan.data import ImageData
 from minigan.gan import Trainer, differentiable, recipe
+from minigan.gan.ranks import ALONE
 from minigan.gan.recipes import unrolled
 
 OPTIMIZERS = {
@@ -41,6 +42,7 @@ def game(kind, unroll, experienced=True, dead=False, network=None):
         optimizers=(optimizer,),
         recipe=chosen,
         settings=chosen.configure({"unroll": unroll}),
+        ranks=ALONE,
         rng=minigan.Generator(),
     )
     z, phi = minigan.tensor(rng.normal(size=(5, 2))), rng.normal(size=(2, 3))
