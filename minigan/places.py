@@ -61,9 +61,9 @@ def add_at(x: Array, index: Any, values: Array, most: int | None = None) -> None
         return
     order = xp.argsort(places, kind="stable")  # values for one place side by side
     places, values = places[order], values[order]
-    step, most = 1, most or places.size
+    step, most, zero = 1, most or places.size, xp.zeros((), values.dtype)
     while step < min(places.size, most):  # each becomes the sum of 2, 4, … values of its place
-        values[step:] += xp.where(places[step:] == places[:-step], values[:-step], 0)
+        values[step:] += xp.where(places[step:] == places[:-step], values[:-step], zero)
         step *= 2
     whole = xp.ones(places.size, "bool")
     whole[:-1] = places[1:] != places[:-1]

@@ -19,7 +19,7 @@ from zlib import crc32
 
 import numpy as np
 
-from .. import gradcheck
+from .. import gradcheck, tensor
 from . import functions, public
 
 
@@ -51,17 +51,22 @@ def names() -> list[str]:
     return [*sorted(functions.FUNCTIONS), *sorted(public.PUBLIC)]
 
 
-def certify(order: int = 3, only: str | None = None, seed: int = 0) -> Iterator[Entry]:
+def certify(
+    order: int = 3, only: str | None = None, seed: int = 0, device: str = "cpu"
+) -> Iterator[Entry]:
     """Check the operations (or ``only`` one) at drawn inputs, one Entry after the other.
+
+    The operations compute on ``device``, and so does the numerical derivative that they are set
+    beside; it differs from theirs wherever one of the two is wrong there.
 
     >>> [entry.verdict for entry in certify(only="Tanh")]
     ['pass']
     """
     for name in names() if only is None else [only]:
-        yield _entry(name, order, seed)
+        yield _entry(name, order, seed, device)
 
 
-def _entry(name: str, order: int, seed: int) -> Entry:
+def _entry(name: str, order: int, seed: int, device: str) -> Entry:
     is_op = name in functions.FUNCTIONS
     module = functions if is_op else public
     shapes, program = (functions.FUNCTIONS if is_op else public.PUBLIC)[name]
@@ -69,7 +74,10 @@ def _entry(name: str, order: int, seed: int) -> Entry:
     if name not in module.FIXED:
         shapes = drawn(shapes, rng)
     inputs = [
-        rng.uniform(0.3, 1.7, shape) if name in module.POSITIVE else rng.standard_normal(shape)
+        tensor(
+            rng.uniform(0.3, 1.7, shape) if name in module.POSITIVE else rng.standard_normal(shape),
+            device=device,
+        )
         for shape in shapes
     ]
     report = gradcheck(_cubed(program), *inputs, order=order, seed=seed, raise_error=False)
@@ -152,13 +160,14 @@ def markdown(entries: list[Entry], order: int) -> str:
     )
 
 
-def as_json(entries: list[Entry], order: int, seed: int) -> str:
+def as_json(entries: list[Entry], order: int, seed: int, device: str = "cpu") -> str:
     """Everything but the printed reports of those that passed."""
     rows = [asdict(entry) for entry in entries]
     for row in rows:
         if row["verdict"] == "pass":
             del row["report"]
-    return json.dumps({"order": order, "seed": seed, "entries": rows}, indent=1) + "\n"
+    found = {"order": order, "seed": seed, "device": device, "entries": rows}
+    return json.dumps(found, indent=1) + "\n"
 
 
 def run(
@@ -167,20 +176,21 @@ def run(
     seed: int = 0,
     as_markdown: bool = False,
     json_file: str | None = None,
+    device: str = "cpu",
 ) -> int:
-    """Print the certificate; 1 if anything falls short, else 0."""
+    """Print the certificate of a device; 1 if anything falls short, else 0."""
     if json_file is not None:
         Path(json_file).open("a").close()  # what cannot be written shows before the work is done
     if not as_markdown:
         print(line(None, order))
     entries = []
-    for entry in certify(order, only, seed):
+    for entry in certify(order, only, seed, device):
         entries.append(entry)
         if not as_markdown:
             print(line(entry, order), flush=True)
     print(markdown(entries, order) if as_markdown else f"\n{summary(entries)}")
     if json_file is not None:
-        Path(json_file).write_text(as_json(entries, order, seed), encoding="utf-8")
+        Path(json_file).write_text(as_json(entries, order, seed, device), encoding="utf-8")
     short = [entry for entry in entries if entry.verdict != "pass"]
     for entry in short:
         print(f"\n{entry.name}: {entry.report}", file=sys.stderr)
