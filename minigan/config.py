@@ -38,6 +38,7 @@ class Config:
     checkpoint_every: int
     data_options: dict[str, Any] = field(default_factory=dict)  # names of DATA_OPTIONS
     augment: str | None = None  # see ``data.augmentation``
+    graph: bool = True  # on a GPU, record steps and replay them
     versions: dict[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self):
@@ -57,6 +58,8 @@ class Config:
             raise RunError(f"augment expects a text, got {self.augment!r}")
         if self.device not in ("cpu", "cuda"):
             raise RunError(f'device expects "cpu" or "cuda", got {self.device!r}')
+        if not isinstance(self.graph, bool):
+            raise RunError(f"graph expects true or false, got {self.graph!r}")
         if not isinstance(self.settings, dict):
             raise RunError(f"settings expects names with values, got {self.settings!r}")
         if not isinstance(self.data_options, dict):

@@ -71,6 +71,7 @@ class Run:
             seed=config.seed,
             device=config.device,
             augment=config.augment,
+            graphs=config.graph,
         )
         rng = Generator().manual_seed(stream(config.seed, "grid")).rng
         self.examples = self.recipe.view.examples(self.trainer.networks, self.data, rng)

@@ -115,6 +115,7 @@ def _begin(arguments: argparse.Namespace) -> Run:
         checkpoint_every=arguments.checkpoint_every or 250,
         data_options=options,
         augment=augment,
+        graph=not arguments.no_graph,
     )
     expect_apart(arguments.out or Path("runs"), name)
     run = Run.create(arguments.out, config, arguments.force)
@@ -177,7 +178,7 @@ def _resume(arguments: argparse.Namespace) -> Run:
                 "its configuration from its folder"
             )
     if arguments.set or arguments.epochs is not None or arguments.force:
-        raise Usage("--resume goes with --steps, --device and --data-dir only")
+        raise Usage("--resume goes with --steps, --device, --no-graph and --data-dir only")
     folder = arguments.resume
     config = read_config(folder)
     if arguments.recipe not in (None, config.recipe):
@@ -187,6 +188,8 @@ def _resume(arguments: argparse.Namespace) -> Run:
         changes["steps"] = arguments.steps
     if arguments.device is not None:
         changes["device"] = choose_device(arguments.device)
+    if arguments.no_graph:
+        changes["graph"] = False
     if arguments.data_dir is not None:
         changes["data_dir"] = str(arguments.data_dir.resolve())
     now = versions()
@@ -295,6 +298,8 @@ def _watch(run: Run) -> int:
     if step == bar.first:
         print(f"{folder}: already trained to step {step}; --steps N trains further")
         return 0
+    if run.trainer.plain_because:
+        say(f"not replayed as a CUDA graph: {run.trainer.plain_because}")
     seconds = int(time.perf_counter() - bar.begin)
     print(f"trained {step - bar.first} steps in {seconds // 60}:{seconds % 60:02d} min")
     for sentence in run.reading():

@@ -33,6 +33,11 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--out", type=path, metavar="DIR", help="the run folder (runs/RECIPE-DATA-N)"
     )
     add_device(training)
+    training.add_argument(
+        "--no-graph",
+        action="store_true",
+        help="on a GPU, launch every kernel by itself instead of recorded steps",
+    )
     training.add_argument("--resume", type=path, metavar="DIR", help="go on with the run in DIR")
     training.add_argument("--force", action="store_true", help="replace the run in --out")
     training.add_argument(

@@ -31,11 +31,12 @@ class Philox:
         self.key = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
         self._host = np.random.default_rng(seed)
         self._moved = Moved(self._host, device)
+        self._memory: Any = None  # always the same: captured sequences of draws know its address
         self._begin(0)
 
     def _begin(self, base: int) -> None:
         self._base, self._drawn = base, 0  # counters: where the GPU stands, and drawn since
-        self._memory: Any = None
+        self._sent = False  # whether the GPU knows
 
     @property
     def bit_generator(self) -> Philox:
@@ -129,12 +130,13 @@ class Philox:
 
     def _on_gpu(self) -> Any:
         """The state in the GPU's memory."""
-        if self._memory is None:
+        if not self._sent:
             cupy = arrays.cupy()
             with cupy.cuda.Device(self.device.index):
-                self._memory = cupy.empty(3, np.uint64)
-                self._base, self._drawn = self._base + self._drawn, 0
+                if self._memory is None:
+                    self._memory = cupy.empty(3, np.uint64)
                 launcher.run([random.begin(self._memory, self.key, self._base)])
+            self._sent = True
         return self._memory
 
 

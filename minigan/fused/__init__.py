@@ -212,6 +212,11 @@ def step(name: str, settings: dict[str, Any], *arrays: Sequence[Array], kept: di
     _special("step", parameters[0], name, settings, parameters, gradients, state, kept)
 
 
+def prepare(name: str, settings: dict[str, Any], like: Array, kept: dict) -> None:
+    """Bring the settings of ``step`` to the device of ``like``, unless they are there already."""
+    _special("prepare", like, name, settings, like, kept)
+
+
 def working_memory(purpose: str, like: Array) -> Array:
     """An uninitialised array, on the CPU of memory that this thread uses again and again."""
     if isinstance(like, np.ndarray):
@@ -234,6 +239,7 @@ __all__ = [
     "normalise",
     "normalise_grad",
     "normalise_sums",
+    "prepare",
     "reshape",
     "scaled_sum",
     "sigmoid",

@@ -195,5 +195,6 @@ def image_gan(name: str, summary: str, source: str, settings: type, **parts: Any
         "play": alternate,
         "lines": lines,
         "view": VIEW,
+        "kind": critic_steps,
     }
     return Recipe(name, summary, source, settings, **{**family, **parts})

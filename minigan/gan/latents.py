@@ -11,7 +11,7 @@ import numpy as np
 
 from .._tensor import Tensor
 from ..array import Generator
-from ..ops.creation import rand, randint, randn
+from ..ops.creation import arange, rand, randint, randn
 from ..ops.shape import cat
 from .schema import Networks, Space
 from .streams import stream
@@ -38,8 +38,8 @@ def draw_latents(
     parts = [randn(count, networks.latent, generator=rng, device=device)]
     if networks.classes:
         if labels is None:
-            drawn = randint(0, networks.classes, (count,), generator=rng, device="cpu").numpy()
-            labels = Tensor(one_hot(drawn, networks.classes)).to(device=device)
+            drawn = randint(0, networks.classes, (count, 1), generator=rng, device=device)
+            labels = (drawn == arange(networks.classes, device=device)).float()
         parts.append(labels)
     if networks.codes:
         parts.append(rand(count, networks.codes, generator=rng, device=device) * 2 - 1)

@@ -176,6 +176,9 @@ class Recipe:
         data: what it learns from, single images or pairs.
         augment: random changes of the data where nothing else is asked for, see data/augment.py.
         side: pixels of the images that its networks are usually shown for.
+        kind: (settings, step) → what tells that step from steps that do other things: those of one
+            kind can be recorded once and replayed, see gan/graphed.py.
+        unrecordable: why they cannot, if so.
         steps, batch_size: what the command line takes where nothing else is asked for.
     """
 
@@ -193,6 +196,8 @@ class Recipe:
     data: type = ImageData
     augment: str | None = None
     side: int = 28
+    kind: Callable[[Any, int], Any] = lambda settings, step: None
+    unrecordable: str = ""
     steps: int = 1500
     batch_size: int = 64
 

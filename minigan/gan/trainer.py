@@ -11,6 +11,7 @@ that was never stopped.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import partial
 from math import isfinite
 from typing import Any
@@ -27,6 +28,7 @@ from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LinearLR
 from .conditional import Labelled
+from .graphed import Graphs
 from .latents import draw_latents, one_hot, parts_of
 from .ranks import ALONE, Ranks
 from .sampling import generate, modules
@@ -51,6 +53,7 @@ class Trainer:
         device: where to compute.
         augment: random changes of the images, see ``data.augmentation``; the batches are then made
             by a thread, until ``close``.
+        graphs: on a GPU, record steps and replay them, see gan/graphed.py.
         ranks: this process among those that train together, see gan/ranks.py; all of them call
             ``train_step`` and ``state_dict`` together.
 
@@ -76,6 +79,7 @@ class Trainer:
         device: str = "cpu",
         augment: str | None = None,
         ranks: Ranks = ALONE,
+        graphs: bool = True,
     ):
         if not isinstance(data, recipe.data):
             needed = "single images" if recipe.data is ImageData else "pairs of images"
@@ -105,6 +109,8 @@ class Trainer:
         self._reducers = ranks.reducers(modules(self.networks).values())
         self.values: dict[str, float] = {}  # what else the algorithm remembers
         self.step = 0
+        self.source: Callable[[], tuple[Tensor, Tensor | None]] = self._next
+        self._graphs = Graphs(self) if graphs and self.rng.device.type == "cuda" else None
 
     def train_step(self) -> dict[str, float]:
         """One step of the recipe's algorithm; returns its losses and what else it records.
@@ -114,7 +120,7 @@ class Trainer:
         """
         for schedule in self._schedules:
             schedule.step(self.step)
-        record = self.recipe.play(self)
+        record = self.recipe.play(self) if self._graphs is None else self._graphs.play()
         self._update_average()
         self.step += 1
         first = {name: record[name] for name in ("d_loss", "g_loss") if name in record}
@@ -125,20 +131,28 @@ class Trainer:
                 raise NonFiniteLoss(f"{name} became {value} at step {self.step}")
         return row
 
+    @property
+    def plain_because(self) -> str | None:
+        """On a GPU, why steps are not recorded and replayed, if there is a reason."""
+        return None if self._graphs is None else self._graphs.why
+
     # -- the parts of a step
+
+    def _next(self) -> tuple[Tensor, Tensor | None]:
+        """The next batch on the device: images and one-hot classes, or inputs and targets."""
+        first, second = next(self.batches)
+        if second is not None and not self.shape.inputs:
+            second = one_hot(second, self.shape.classes)
+        second = None if second is None else Tensor(second).to(device=self.device)
+        return Tensor(first).to(device=self.device), second
 
     def batch(self) -> tuple[Tensor, Tensor | None]:
         """The next images (N, C, H, W), from -1 to 1, and their classes, one-hot."""
-        images, labels = next(self.batches)
-        real = Tensor(images).to(device=self.device)
-        if labels is None:
-            return real, None
-        return real, Tensor(one_hot(labels, self.shape.classes)).to(device=self.device)
+        return self.source()
 
     def pair(self) -> tuple[Tensor, Tensor]:
         """The next inputs and targets of data that come in pairs."""
-        inputs, targets = next(self.batches)
-        return Tensor(inputs).to(device=self.device), Tensor(targets).to(device=self.device)
+        return self.source()
 
     def real(self) -> Tensor:
         """The next images alone."""
@@ -250,6 +264,8 @@ class Trainer:
             ValueError: it belongs to other networks, or something is missing.
         """
         load_state(self, arrays)
+        if self._graphs is not None:  # what was recorded belongs to other memory
+            self._graphs = Graphs(self)
 
     def close(self) -> None:
         """End the thread that makes the batches, if there is one; the next step starts it anew."""

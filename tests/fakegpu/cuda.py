@@ -224,7 +224,7 @@ class Kernel:
                 raise TypeError(f"{self.name}: Unsupported type {type(argument)}")
             if not is_array(argument) and not isinstance(argument, (np.ndarray, np.generic)):
                 raise TypeError(f"{self.name}: Unsupported type {type(argument)}")
-        gpu.apply(launch, *[_Struct(a) if isinstance(a, np.ndarray) else a for a in args])
+        gpu.launch(launch, *[_Struct(a) if isinstance(a, np.ndarray) else a for a in args])
 
 
 class _Struct(SimpleNamespace):

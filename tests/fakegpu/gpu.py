@@ -99,6 +99,14 @@ class GPU:
                 watcher(function, given, named, memory(wrapped))
         return wrapped
 
+    def launch(self, kernel: Callable[..., None], *args: Any) -> None:
+        """A kernel, which may write to places that it has the address of: a capture notes it only."""
+        if self.recording is None:
+            self.apply(kernel, *args)
+        else:
+            self.check(list(arrays_in(args)))
+            self.recording.calls.append((kernel, memory(args), {}, None))
+
     def _held(self, result: Any, sources: list) -> tuple[Any, bool]:
         """(what was computed as arrays of the GPU, whether any of it is no view)."""
         if isinstance(result, (tuple, list)):

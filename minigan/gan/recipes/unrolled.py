@@ -95,4 +95,5 @@ RECIPE = game.image_gan(
     Settings,
     play=play,
     lines=lines,
+    unrecordable="the discriminator's steps ahead count on the host",
 )
