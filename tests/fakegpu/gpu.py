@@ -100,7 +100,7 @@ class GPU:
         return wrapped
 
     def launch(self, kernel: Callable[..., None], *args: Any) -> None:
-        """A kernel, which may write to places that it has the address of: a capture notes it only."""
+        """A kernel; it may write wherever it has an address of, so that a capture only notes it."""
         if self.recording is None:
             self.apply(kernel, *args)
         else:
