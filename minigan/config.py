@@ -39,10 +39,13 @@ class Config:
     data_options: dict[str, Any] = field(default_factory=dict)  # names of DATA_OPTIONS
     augment: str | None = None  # see ``data.augmentation``
     graph: bool = True  # on a GPU, record steps and replay them
+    ranks: int = 1  # processes that train together, each with ``batch_size`` images in a step
+    sync_batchnorm: bool = False  # BatchNorm by the images of all of them
     versions: dict[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self):
         least = {"steps": 1, "batch_size": 1, "seed": 0, "sample_every": 1, "checkpoint_every": 1}
+        least["ranks"] = 1
         if self.image_size is not None:
             least["image_size"] = 1
         for name, low in least.items():
@@ -60,6 +63,8 @@ class Config:
             raise RunError(f'device expects "cpu" or "cuda", got {self.device!r}')
         if not isinstance(self.graph, bool):
             raise RunError(f"graph expects true or false, got {self.graph!r}")
+        if type(self.sync_batchnorm) is not bool:
+            raise RunError(f"sync_batchnorm expects true or false, got {self.sync_batchnorm!r}")
         if not isinstance(self.settings, dict):
             raise RunError(f"settings expects names with values, got {self.settings!r}")
         if not isinstance(self.data_options, dict):

@@ -21,7 +21,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,9 @@ from .array import Generator, manual_seed
 from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
 from .data import load, short_name
+from .distributed import alone
 from .gan import NonFiniteLoss, Trainer, recipe
+from .gan.ranks import here
 from .gan.sampling import modules
 from .gan.streams import stream
 from .reading import reading
@@ -57,12 +59,13 @@ class Run:
     folder: Path
 
     def __init__(self, config: Config):
-        self.config = config
         self.recipe = recipe(config.recipe)
         self.settings = self.recipe.configure(config.settings)
         files = {"data_dir": config.data_dir, "image_size": config.image_size}
         self.data = load(config.data, **files, **config.data_options)
-        manual_seed(stream(config.seed, "global"))
+        ranks = here(config.sync_batchnorm)
+        self.config = replace(config, ranks=ranks.size)
+        manual_seed(ranks.stream(config.seed, "global"))
         self.trainer = Trainer(
             self.recipe,
             self.settings,
@@ -72,6 +75,7 @@ class Run:
             device=config.device,
             augment=config.augment,
             graphs=config.graph,
+            ranks=ranks,
         )
         rng = Generator().manual_seed(stream(config.seed, "grid")).rng
         self.examples = self.recipe.view.examples(self.trainer.networks, self.data, rng)
@@ -100,7 +104,7 @@ class Run:
                 read_config(folder)
             except RunError as error:
                 raise RunError(f"--out {folder}: --force replaces runs only; {error}") from error
-        config.write(folder)
+        run.config.write(folder)
         run._clear()
         (folder / "samples").mkdir(exist_ok=True)
         run.record = Record(folder / "metrics.csv", [])
@@ -188,7 +192,7 @@ class Run:
                 self._save_samples()
                 self._save()  # so that there is always a checkpoint to go back to
             try:
-                while trainer.step < config.steps and not stopped():
+                while trainer.step < config.steps and not trainer.ranks.any(stopped()):
                     row = trainer.train_step()
                     self.record.add({"step": trainer.step, **row})
                     last = trainer.step == config.steps
@@ -207,17 +211,25 @@ class Run:
     def _save(self) -> None:
         """The checkpoint, after the rows it counts."""
         self.record.flush()
-        state = self.trainer.state_dict()
-        for name, array in state.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise NonFiniteLoss(f"{name} is no longer finite at step {self.trainer.step}")
-        write_npz(self.folder / "checkpoint.npz", state)
+        write_npz(self.folder / "checkpoint.npz", self._state())
 
+    def _state(self) -> dict[str, np.ndarray]:
+        trainer = self.trainer
+        state = trainer.state_dict()
+        floats = {name: array for name, array in state.items() if array.dtype.kind == "f"}
+        spoilt = [name for name, array in floats.items() if not np.isfinite(array).all()]
+        if trainer.ranks.any(bool(spoilt)):
+            name = spoilt[0] if spoilt else "another process's network"
+            raise NonFiniteLoss(f"{name} is no longer finite at step {trainer.step}")
+        return state
+
+    @alone()
     def _save_samples(self) -> None:
         images, columns = self.trainer.pictures(self.examples)
         path = self.folder / "samples" / f"step-{self.trainer.step:06d}.png"
         report.save_grid(path, np.nan_to_num(images), columns)
 
+    @alone()
     def save_pictures(self) -> None:
         """losses.png, animation.gif and the recipe's own figures, from what has been recorded."""
         columns = self.record.columns()

@@ -49,6 +49,22 @@ def train(arguments: argparse.Namespace) -> int:
             import_module(name)
     if arguments.resume is None and arguments.recipe is None:
         raise Usage("train expects a RECIPE (see: minigan list) or --resume DIR")
+    if arguments.distributed:
+        from .together import train_together
+
+        gpus = arguments.device != "cpu"
+        return train_together(lambda: _opened(arguments), _follow, _watch, gpus)
+    if arguments.sync_batchnorm:
+        raise Usage("--sync-batchnorm goes with --distributed")
+    run = _opened(arguments)
+    try:
+        return _watch(run)
+    finally:
+        run.close()
+
+
+def _opened(arguments: argparse.Namespace) -> Run:
+    """The run that was asked for, and what the user should know of it."""
     from .data import DataWarning
 
     with warnings.catch_warnings():
@@ -57,10 +73,7 @@ def train(arguments: argparse.Namespace) -> int:
     say_device(arguments.device, run.config.device)
     for warning in [*left_out(run.data.skipped), *run.settings.warnings()]:
         say(f"minigan: warning: {warning}")
-    try:
-        return _watch(run)
-    finally:
-        run.close()
+    return run
 
 
 def say_device(asked: str | None, device: str) -> None:
@@ -84,6 +97,7 @@ def _begin(arguments: argparse.Namespace) -> Run:
     from .config import Config, RunError, choose_device
     from .evaluation.measuring import ask, expect_measurable
     from .gan import recipe
+    from .gan.ranks import here
     from .run import Run, default_every
 
     chosen = recipe(arguments.recipe)
@@ -92,15 +106,16 @@ def _begin(arguments: argparse.Namespace) -> Run:
         expect_measurable(chosen)
     name, folder, options = data_from(arguments)
     augment = augment_from(arguments, chosen.augment)
-    batch = arguments.batch_size or chosen.batch_size
+    batch, ranks = arguments.batch_size or chosen.batch_size, here().size
     steps = arguments.steps or chosen.steps
     if arguments.epochs is not None:
         images = data.count(name, data_dir=folder)
-        if batch > images:
+        if batch * ranks > images:
             raise RunError(
                 f"--batch-size {batch}: {data.short_name(name)} has only {images} images"
+                + (f" for {ranks} processes" if ranks > 1 else "")
             )
-        steps = arguments.epochs * (images // batch)
+        steps = arguments.epochs * (images // (batch * ranks))
     config = Config(
         recipe=chosen.name,
         settings=asdict(settings),
@@ -116,6 +131,7 @@ def _begin(arguments: argparse.Namespace) -> Run:
         data_options=options,
         augment=augment,
         graph=not arguments.no_graph,
+        sync_batchnorm=bool(arguments.sync_batchnorm),
     )
     expect_apart(arguments.out or Path("runs"), name)
     run = Run.create(arguments.out, config, arguments.force)
@@ -169,7 +185,7 @@ def _resume(arguments: argparse.Namespace) -> Run:
     from .config import DATA_OPTIONS, choose_device, read_config, versions
     from .run import Run
 
-    fixed = ("data", "image_size", "batch_size", "seed", "out")
+    fixed = ("data", "image_size", "batch_size", "seed", "out", "sync_batchnorm")
     times = ("sample_every", "checkpoint_every", "evaluate_every")
     for name in (*fixed, *times, *DATA_OPTIONS, "augment"):
         if getattr(arguments, name) is not None:
@@ -178,7 +194,9 @@ def _resume(arguments: argparse.Namespace) -> Run:
                 "its configuration from its folder"
             )
     if arguments.set or arguments.epochs is not None or arguments.force:
-        raise Usage("--resume goes with --steps, --device, --no-graph and --data-dir only")
+        raise Usage(
+            "--resume goes with --steps, --device, --no-graph, --data-dir and --distributed only"
+        )
     folder = arguments.resume
     config = read_config(folder)
     if arguments.recipe not in (None, config.recipe):
@@ -199,6 +217,11 @@ def _resume(arguments: argparse.Namespace) -> Run:
         say(
             f"minigan: warning: {', '.join(changed)} differ from when the run began, so the rest "
             "may differ in the last digits from a run that never stopped"
+        )
+    if run.config.ranks != config.ranks:
+        say(
+            f"minigan: warning: processes so far: {config.ranks}, now {run.config.ranks}, with "
+            f"{config.batch_size} images each in a step; random numbers begin anew"
         )
     return run
 
@@ -227,7 +250,8 @@ class _Bar:
         if self.bar is None:
             return
         done = self.run.trainer.step - self.first
-        speed = done * self.run.config.batch_size / (time.perf_counter() - self.begin)
+        images = self.run.config.batch_size * self.run.config.ranks
+        speed = done * images / (time.perf_counter() - self.begin)
         try:
             losses = [f"{name} {value:.3f}" for name, value in list(row.items())[:2]]
             self.bar.set_postfix_str(f"{', '.join(losses)}, {speed:.0f} images/s", refresh=False)
@@ -267,6 +291,18 @@ def interrupts_noted() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+def _follow(run: Run) -> int:
+    """Train as rank 0 does, which says everything."""
+    from .gan import NonFiniteLoss
+
+    try:
+        with interrupts_noted() as stopped:
+            finished = run.train(stopped=stopped)
+    except NonFiniteLoss as error:
+        raise SystemExit(2) from error
+    return 0 if finished else INTERRUPTED
+
+
 def _watch(run: Run) -> int:
     """Train with a progress bar; Ctrl-C ends after the step that is under way."""
     from .config import RunError
@@ -293,7 +329,11 @@ def _watch(run: Run) -> int:
         bar.close()
     step, folder = run.trainer.step, run.folder
     if not finished:
-        print(f"interrupted at step {step}; go on with: minigan train --resume {folder}")
+        ranks = run.config.ranks
+        command = (
+            f"mpiexec -n {ranks} minigan train --distributed" if ranks > 1 else "minigan train"
+        )
+        print(f"interrupted at step {step}; go on with: {command} --resume {folder}")
         return INTERRUPTED
     if step == bar.first:
         print(f"{folder}: already trained to step {step}; --steps N trains further")

@@ -33,6 +33,7 @@ FLOORS = [
     {"evaluation"},
     {"toys"},
     {"comparison"},
+    {"together"},
     {"training"},
     {"commands"},
     {"cli"},

@@ -28,6 +28,17 @@ def add(commands: argparse._SubParsersAction) -> None:
     length.add_argument("--steps", type=positive, metavar="N", help="generator steps to train")
     length.add_argument("--epochs", type=positive, metavar="N", help="or passes over the data")
     training.add_argument("--batch-size", type=positive, metavar="N", help="images in a batch")
+    training.add_argument(
+        "--distributed",
+        action="store_true",
+        help="train with all processes that mpiexec started, each on batches of its own",
+    )
+    training.add_argument(
+        "--sync-batchnorm",
+        action="store_true",
+        default=None,
+        help="BatchNorm by the images of all processes, not each by its own",
+    )
     training.add_argument("--seed", type=natural, metavar="N", help="of everything random (0)")
     training.add_argument(
         "--out", type=path, metavar="DIR", help="the run folder (runs/RECIPE-DATA-N)"

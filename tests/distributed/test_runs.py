@@ -1,0 +1,181 @@
+"""Runs of several processes: one folder, resumed on any number of them, ended together."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import ranks
+
+from minigan.config import read_config
+from minigan.record import read_rows
+from minigan.serialize import read_npz
+
+pytestmark = ranks.needs_mpi
+
+TINY = [
+    *("gan", "--image-size", "8", "--batch-size", "4", "--sample-every", "20", "--seed", "3"),
+    *("--set", "widths=16", "--set", "critic_widths=16", "--checkpoint-every", "5"),
+]
+STEPS = 60
+LONG = ["--steps", STEPS, "--sync-batchnorm"]
+COMMAND = ["-m", "minigan", "train", "--distributed"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """One cache of drawn glyphs for all processes of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINIGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def train(n, *arguments, code=0):
+    return ranks.run(n, *COMMAND, *arguments, code=code)
+
+
+def plainly(*arguments):
+    """In one process, without mpiexec."""
+    command = [sys.executable, "-m", "minigan", "train", *map(str, arguments)]
+    done = subprocess.run(
+        command, env=ranks.environment(), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def contents(folder):
+    """Every file of a run by name; config.json without what may differ."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "config.json"
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(cache, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    out, err = train(2, *TINY, *LONG, "--out", folder)
+    assert out.count("trained 60 steps") == 1 and err.count("2 processes") == 1
+    return folder
+
+
+def test_the_folder_says_how_it_came_about(finished):
+    config = read_config(finished)
+    assert (config.ranks, config.sync_batchnorm, config.batch_size) == (2, True, 4)
+    assert {"checkpoint.npz", "animation.gif", "samples/step-000060.png"} <= {*contents(finished)}
+    assert len(read_rows(finished / "metrics.csv", STEPS)) == STEPS
+
+
+def pids(folder):
+    """The ranks that train in the folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(folder).encode() in words and b"minigan" in words and b"mpiexec" not in words[0]:
+            found.append(int(entry.name))
+    return [pid for pid in found if "hydra" not in Path(f"/proc/{pid}/comm").read_text()]
+
+
+def step_of(folder):
+    """Of its checkpoint, which must be a whole one."""
+    return json.loads(read_npz(folder / "checkpoint.npz")["state.json"].tobytes())["step"]
+
+
+def until_it_trains(process, folder):
+    begin = time.monotonic()
+    while not (folder / "checkpoint.npz").exists() and process.poll() is None:
+        assert time.monotonic() - begin < 60
+        time.sleep(0.01)
+
+
+def test_stopped_and_killed_at_random_moments_it_goes_on_to_the_same_bytes(finished, tmp_path):
+    """Ctrl-C, which mpiexec passes on, stops all ranks after one step; kill -9 of one ends all."""
+    chance, folder = random.Random(5), tmp_path / "stopped"
+    process = ranks.start(2, *COMMAND, *TINY, *LONG, "--out", folder)
+    until_it_trains(process, folder)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert f"go on with: mpiexec -n 2 minigan train --distributed --resume {folder}" in out
+    for stage in ("while they start", "while they train"):
+        before = step_of(folder)
+        process = ranks.start(2, *COMMAND, "--resume", folder)
+        while len(pids(folder)) < 2 or (stage != "while they start" and step_of(folder) == before):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0.0, 0.2))
+        os.kill(chance.choice(pids(folder)), signal.SIGKILL)
+        process.communicate(timeout=60)
+        assert process.returncode not in (0, 130)
+        assert pids(folder) == [] and before <= step_of(folder) <= STEPS
+    train(2, "--resume", folder)
+    assert contents(folder) == contents(finished)
+
+
+def test_another_number_of_processes_goes_on(finished, tmp_path):
+    """From two ranks to three, and to one process without mpiexec."""
+    folder = tmp_path / "other"
+    shutil.copytree(finished, folder)
+    _, err = train(3, "--resume", folder, "--steps", STEPS + 10)
+    assert err.count("processes so far: 2, now 3") == 1
+    assert contents(folder)["metrics.csv"].startswith((finished / "metrics.csv").read_bytes())
+    done = plainly("--resume", folder, "--steps", STEPS + 15)
+    assert "processes so far: 3, now 1" in done.stderr
+    assert read_config(folder).ranks == 1 and step_of(folder) == STEPS + 15
+
+
+def test_one_process_is_the_run_that_it_was_without(tmp_path):
+    for name, words in (("plain", []), ("distributed", ["--distributed"])):
+        plainly(*TINY, "--steps", 10, *words, "--out", tmp_path / name)
+    assert contents(tmp_path / "plain") == contents(tmp_path / "distributed")
+
+
+@pytest.mark.parametrize(
+    ("rank", "kind", "code", "said"),
+    [
+        (1, "at the beginning", 2, "minigan: error: nothing to follow"),
+        (1, "disk full", 2, "minigan: error: No space left on device"),
+        (0, "bug outside arithmetic", 1, "KeyError: 'planted'"),
+        (1, "second Ctrl-C", 130, "minigan: interrupted"),
+    ],
+)
+def test_a_rank_that_fails_ends_all_and_says_why_once(tmp_path, rank, kind, code, said):
+    program = ranks.HERE / "failing.py"
+    options = [*TINY, "--steps", STEPS, "--out", tmp_path / "run", "--distributed"]
+    out, err = ranks.run(2, program, rank, kind, *options, code=code)
+    assert err.count(said) == 1 and "trained" not in out
+    assert pids(tmp_path / "run") == []
+
+
+def test_what_all_ranks_find_wrong_is_said_once(tmp_path):
+    out, err = train(2, *TINY, "--set", "nothing=1", code=2)
+    assert out == "" and err.count("minigan: error: gan has no setting 'nothing'") == 1
+    diverging = ["--set", "optimizer=sgd", "--set", "lr=1e30", "--out", tmp_path / "run"]
+    _, err = train(2, *TINY, *diverging, code=2)
+    assert err.count("minigan: error:") == 1 and "became nan at step" in err
+    assert (tmp_path / "run" / "losses.png").exists()
+
+
+def test_without_mpi4py_it_says_what_to_install(tmp_path):
+    (tmp_path / "mpi4py").mkdir()
+    (tmp_path / "mpi4py" / "__init__.py").write_text("raise ImportError('planted')")
+    done = subprocess.run(
+        [sys.executable, "-m", "minigan", "train", "gan", "--distributed"],
+        env={**ranks.environment(), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ranks.ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "minigan: error: --distributed: needs mpi4py and an MPI library" in done.stderr
