@@ -341,18 +341,19 @@ def same_numbers() -> Iterator[None]:
 
 
 _generators: dict[str, Generator] = {}
+_default_seed = 0  # of the default generators that are not there yet
 
 
 def default_generator(device: Device | str | None = None) -> Generator:
     """The generator used on ``device`` where none is given."""
     key = str(Device(device or "cpu"))
     if key not in _generators:
-        _generators[key] = Generator(key)
+        _generators[key] = Generator(key).manual_seed(_default_seed)
     return _generators[key]
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generators of every device; returns the CPU's.
+    """Seed the default generators of every device, also those not used yet; returns the CPU's.
 
     >>> import minigan
     >>> a = minigan.manual_seed(1) and minigan.randn(2)
@@ -360,9 +361,12 @@ def manual_seed(seed: int) -> Generator:
     >>> bool((a == b).all())
     True
     """
+    global _default_seed
+    default = default_generator().manual_seed(seed)
+    _default_seed = default.seed
     for generator in _generators.values():
         generator.manual_seed(seed)
-    return default_generator().manual_seed(seed)
+    return default
 
 
 def initial_seed() -> int:

@@ -36,6 +36,7 @@ from .data import load, short_name
 from .distributed import alone
 from .gan import NonFiniteLoss, Trainer, recipe
 from .gan.ranks import here
+from .gan.readings import expect_finite
 from .gan.sampling import modules
 from .gan.streams import stream
 from .reading import reading
@@ -178,13 +179,15 @@ class Run:
 
     def train(
         self,
-        progress: Callable[[Row], None] = lambda row: None,
+        progress: Callable[[list[Row]], None] = lambda rows: None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Train to the last step; False if ``stopped`` asked to end earlier (all is saved then).
 
+        ``progress`` is called after each step, with the rows that have come meanwhile.
+
         Raises:
-            NonFiniteLoss: at once; the last good checkpoint stays, the pictures are drawn.
+            NonFiniteLoss: when its row comes; the last good checkpoint stays, pictures are drawn.
         """
         config, trainer = self.config, self.trainer
         with one_blas_thread, np.errstate(all="ignore"):
@@ -193,20 +196,30 @@ class Run:
                 self._save()  # so that there is always a checkpoint to go back to
             try:
                 while trainer.step < config.steps and not trainer.ranks.any(stopped()):
-                    row = trainer.train_step()
-                    self.record.add({"step": trainer.step, **row})
+                    rows = trainer.advance()
                     last = trainer.step == config.steps
-                    if last or trainer.step % config.sample_every == 0:
+                    drawn = last or trainer.step % config.sample_every == 0
+                    saved = last or trainer.step % config.checkpoint_every == 0
+                    if drawn or saved:
+                        rows += trainer.drain()
+                    self._note(rows)
+                    if drawn:
                         self._save_samples()
-                    if last or trainer.step % config.checkpoint_every == 0:
+                    if saved:
                         self._save()
-                    progress(row)
+                    progress(rows)
                 if trainer.step < config.steps:
+                    self._note(trainer.drain())
                     self._save()
             finally:
                 self.record.flush()
                 self.save_pictures()
         return trainer.step == config.steps
+
+    def _note(self, rows: list[Row]) -> None:
+        for row in rows:
+            expect_finite(row)
+            self.record.add(row)
 
     def _save(self) -> None:
         """The checkpoint, after the rows it counts."""

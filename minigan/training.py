@@ -235,6 +235,7 @@ class _Bar:
         self.run, self.begin, self.first = run, time.perf_counter(), run.trainer.step
         interactive = sys.stderr is not None and sys.stderr.isatty()
         self.bar: Any = None
+        self.losses: list[str] = []
         with contextlib.suppress(OSError, ValueError, AttributeError):
             self.bar = tqdm(
                 total=run.config.steps,
@@ -245,16 +246,19 @@ class _Bar:
                 bar_format="{desc} {n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}",
             )
 
-    def show(self, row: dict[str, float]) -> None:
-        """One more step."""
+    def show(self, rows: list[dict[str, float]]) -> None:
+        """One more step, and the losses that have come."""
         if self.bar is None:
             return
         done = self.run.trainer.step - self.first
         images = self.run.config.batch_size * self.run.config.ranks
         speed = done * images / (time.perf_counter() - self.begin)
         try:
-            losses = [f"{name} {value:.3f}" for name, value in list(row.items())[:2]]
-            self.bar.set_postfix_str(f"{', '.join(losses)}, {speed:.0f} images/s", refresh=False)
+            if rows:
+                shown = list(rows[-1].items())[1:3]  # after the step's number
+                self.losses = [f"{name} {value:.3f}" for name, value in shown]
+            said = ", ".join([*self.losses, f"{speed:.0f} images/s"])
+            self.bar.set_postfix_str(said, refresh=False)
             self.bar.update(1)
         except (OSError, ValueError):
             self.bar = None
@@ -312,8 +316,8 @@ def _watch(run: Run) -> int:
     measured = measuring(run, _say_once)
     bar = _Bar(run)
 
-    def after(row: dict[str, float]) -> None:
-        bar.show(row)
+    def after(rows: list[dict[str, float]]) -> None:
+        bar.show(rows)
         if measured is not None:
             measured()
 

@@ -154,7 +154,7 @@ def _train(
     measure()  # if the process was killed between a checkpoint and its measurement
     since = time.perf_counter()
 
-    def after(row: dict[str, float]) -> None:
+    def after(rows: Rows) -> None:
         nonlocal since
         found.seconds += time.perf_counter() - since
         told(run.folder.name, run.trainer.step, run.config.steps)

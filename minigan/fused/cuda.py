@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..array import Array, array_module
+from ..cpu.memory import memory_order
 from ..cuda import elementwise, launcher, network, norm, optim, pointwise
 from ..cuda.launch import Launch
 
@@ -185,7 +186,13 @@ def _network(*rows: Sequence[Array]) -> bool:
     )
 
 
+def _in_order(arrays: Sequence[Array]) -> list[Array]:
+    """Views in the order in which the arrays lie in memory, where that does not matter."""
+    return [a if a.flags.c_contiguous else a.transpose(memory_order(a)) for a in arrays]
+
+
 def length(arrays: Sequence[Array], max_norm: float | None = None) -> Array | None:
+    arrays = _in_order(arrays)
     if not _network(arrays):
         return None
     out = array_module(arrays[0]).empty((), np.float32)
@@ -194,6 +201,7 @@ def length(arrays: Sequence[Array], max_norm: float | None = None) -> Array | No
 
 
 def limit(arrays: Sequence[Array], low: float, high: float) -> bool:
+    arrays = _in_order(arrays)
     if not _network(arrays):
         return False
     _run(network.limit(arrays, low, high))

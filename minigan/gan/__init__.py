@@ -1,8 +1,9 @@
 """GANs as data: a Recipe says what a system is, one Trainer runs them all."""
 
+from .readings import NonFiniteLoss
 from .recipes import recipe, recipe_names
 from .schema import ImageShape, Networks, Recipe, Request
-from .trainer import NonFiniteLoss, Trainer
+from .trainer import Trainer
 from .values import SettingError
 
 __all__ = [

@@ -10,20 +10,20 @@ from __future__ import annotations
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator
-from ..ops.creation import arange, rand, randint, randn
+from ..array import Array, Generator, array_module
+from ..ops.creation import rand, randint, randn
 from ..ops.shape import cat
 from .schema import Networks, Space
 from .streams import stream
 
 
-def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """float32 (N, classes): 1 where the label is.
+def one_hot(labels: Array, classes: int) -> Array:
+    """float32 (N, classes): 1 where the label is; on the labels' device.
 
     >>> one_hot(np.array([2, 0]), 3).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    return np.eye(classes, dtype=np.float32)[labels]
+    return array_module(labels).eye(classes, dtype=np.float32)[labels]
 
 
 def width(space: Networks | Space) -> int:
@@ -38,8 +38,8 @@ def draw_latents(
     parts = [randn(count, networks.latent, generator=rng, device=device)]
     if networks.classes:
         if labels is None:
-            drawn = randint(0, networks.classes, (count, 1), generator=rng, device=device)
-            labels = (drawn == arange(networks.classes, device=device)).float()
+            drawn = randint(0, networks.classes, (count,), generator=rng, device=device)
+            labels = Tensor(one_hot(drawn.array, networks.classes))
         parts.append(labels)
     if networks.codes:
         parts.append(rand(count, networks.codes, generator=rng, device=device) * 2 - 1)

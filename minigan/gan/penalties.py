@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._tensor import Tensor
-from ..array import Generator
+from ..array import Generator, array_module
 from ..autograd import grad
 from ..ops.creation import rand, rand_like
 
@@ -55,7 +55,8 @@ def dragan_penalty(critic: Critic, real: Tensor, rng: Generator) -> Tensor:
 def perturbed(real: Tensor, rng: Generator) -> Tensor:
     """x + ½·std(x)·U[0, 1), another U for every number of x."""
     x = real.detach()
-    return x + rand_like(x, generator=rng) * (0.5 * float(x.array.std()))
+    deviation = array_module(x.array).asarray(x.array.std())
+    return x + rand_like(x, generator=rng) * (Tensor(deviation) * 0.5)
 
 
 def r1_penalty(critic: Critic, real: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .._tensor import tensor
 from ..array import Generator, default_generator
 from ..nn import Module
 from ..optim import Optimizer
@@ -24,15 +25,15 @@ def state_of(trainer: Any) -> dict[str, np.ndarray]:
     """Everything the next step depends on."""
     arrays: dict[str, np.ndarray] = {}
     for name, network in _networks(trainer).items():
-        for key, tensor in network.state_dict().items():
-            arrays[f"{name}/{key}"] = tensor.cpu().numpy()
+        for key, value in network.state_dict().items():
+            arrays[f"{name}/{key}"] = value.cpu().numpy()
     own = {name: generator.get_state() for name, generator in _generators(trainer).items()}
     plain: dict[str, Any] = {
         "step": trainer.step,
         "shape": trainer.shape,
         "data": trainer.batches.state_dict(),
         **own,
-        "values": trainer.values,
+        "values": {name: value.item() for name, value in trainer.values.items()},
         "optimizers": {},
         **streams_of(trainer, own),
     }
@@ -67,7 +68,10 @@ def load_state(trainer: Any, arrays: dict[str, np.ndarray]) -> None:
                 state[i][slot] = array
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state, "param_groups": groups})
-        trainer.values = {name: float(value) for name, value in plain["values"].items()}
+        trainer.values = {
+            name: tensor(float(value), dtype="float64", device=trainer.device)
+            for name, value in plain["values"].items()
+        }
         trainer.step = int(plain["step"])
         streams, place = place_of(trainer, plain)
         trainer.batches.load_state_dict(place)

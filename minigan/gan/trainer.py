@@ -13,7 +13,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import partial
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -31,14 +30,11 @@ from .conditional import Labelled
 from .graphed import Graphs
 from .latents import draw_latents, one_hot, parts_of
 from .ranks import ALONE, Ranks
+from .readings import Readings, Row, expect_finite
 from .sampling import generate, modules
 from .schema import NOTHING, Data, Grid, ImageShape, Known, Recipe
 from .state import load_state, state_of
 from .streams import stream
-
-
-class NonFiniteLoss(ArithmeticError):
-    """A loss became infinite or NaN; nothing sensible can follow."""
 
 
 class Trainer:
@@ -107,7 +103,8 @@ class Trainer:
         averaged = getattr(settings, "ema", 0)
         self.average = copy.deepcopy(self.networks.generator) if averaged else None
         self._reducers = ranks.reducers(modules(self.networks).values())
-        self.values: dict[str, float] = {}  # what else the algorithm remembers
+        self.values: dict[str, Tensor] = {}  # what else the algorithm remembers: 0-d, float64
+        self.readings = Readings(device, ranks)
         self.step = 0
         self.source: Callable[[], tuple[Tensor, Tensor | None]] = self._next
         self._graphs = Graphs(self) if graphs and self.rng.device.type == "cuda" else None
@@ -118,18 +115,27 @@ class Trainer:
         Raises:
             NonFiniteLoss: a loss is infinite or NaN (the networks may have been changed by it).
         """
+        *_, row = [*self.advance(), *self.drain()]
+        expect_finite(row)
+        return {name: value for name, value in row.items() if name != "step"}
+
+    def advance(self) -> list[Row]:
+        """One step without waiting for its losses; returns the rows that have come meanwhile.
+
+        A row is what ``train_step`` returns and the "step" that it belongs to.  On the CPU it is
+        this step's; on a GPU there may be none or several, of up to 50 steps ago.
+        """
         for schedule in self._schedules:
             schedule.step(self.step)
         record = self.recipe.play(self) if self._graphs is None else self._graphs.play()
         self._update_average()
         self.step += 1
         first = {name: record[name] for name in ("d_loss", "g_loss") if name in record}
-        row = {name: value.item() for name, value in {**first, **record}.items()}
-        row = self.ranks.averaged(row)
-        for name, value in row.items():
-            if not isfinite(value):
-                raise NonFiniteLoss(f"{name} became {value} at step {self.step}")
-        return row
+        return self.readings.add(self.step, {**first, **record})
+
+    def drain(self) -> list[Row]:
+        """The rows of all steps so far that have not come yet."""
+        return self.readings.drain()
 
     @property
     def plain_because(self) -> str | None:

@@ -120,6 +120,18 @@ def again(gpu, entry):
     Kernel(raw, entry["name"])(entry["grid"], entry["block"], entry["args"])
 
 
+def test_a_gpu_that_is_first_used_after_the_seed_draws_from_it(cupy):
+    state = arrays._default_seed
+    try:
+        minigan.manual_seed(9)
+        first = minigan.randn(5, device="cuda").cpu().numpy()
+        minigan.manual_seed(9)
+        assert_array_equal(minigan.randn(5, device="cuda").cpu().numpy(), first)
+        assert (minigan.randn(5, device="cuda").cpu().numpy() != first).all()
+    finally:
+        minigan.manual_seed(state)
+
+
 def test_the_cpus_numbers_where_they_are_asked_for(cupy):
     with arrays.same_numbers():
         g = on_gpu(7)

@@ -96,7 +96,7 @@ def test_killed_anywhere_it_has_the_same_rows(measured, tmp_path, train, monkeyp
 
     folder = tmp_path / "killed"
     with monkeypatch.context() as patch:
-        whole, measure = Trainer.train_step, Yardstick.measure
+        whole, measure = Trainer.advance, Yardstick.measure
         at = []
 
         def step(self):
@@ -110,7 +110,7 @@ def test_killed_anywhere_it_has_the_same_rows(measured, tmp_path, train, monkeyp
                 raise Killed
             return measure(self, images)
 
-        patch.setattr(Trainer, "train_step", step)
+        patch.setattr(Trainer, "advance", step)
         patch.setattr(Yardstick, "measure", measured_at)
         with pytest.raises(Killed):
             train(*EVERY, "--out", folder)

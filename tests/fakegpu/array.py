@@ -111,6 +111,11 @@ class ndarray:
     def get(
         self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True
     ) -> np.ndarray:
+        if out is not None and not blocking and self._gpu.is_pinned(out):
+            if out.dtype != self.dtype or out.shape != self.shape:
+                raise ValueError(f"get: out is {out.dtype} {out.shape}")
+            self._gpu.send(self._memory, out)
+            return out
         self._gpu.wait("get")
         if out is None:
             return np.array(self._memory, order=order)

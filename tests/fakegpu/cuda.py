@@ -138,12 +138,15 @@ class Stream:
 
 
 class Event:
-    """A moment on a stream."""
-
-    done = True
+    """A moment on a stream: it has come when a program asks."""
 
     def __init__(self, gpu: GPU):
         self._gpu = gpu
+
+    @property
+    def done(self) -> bool:
+        self._gpu.arrive()
+        return True
 
     def record(self, stream: Stream | None = None) -> None:
         """Now."""

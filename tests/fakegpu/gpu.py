@@ -74,6 +74,8 @@ class GPU:
         self.streams: list[Any] = []  # those made current, the innermost last
         self.recording: graphs.Recording | None = None
         self.scatters = 0
+        self.pinned: list[np.ndarray] = []
+        self.on_their_way: list[tuple[np.ndarray, np.ndarray]] = []
         self.compiled: list[dict] = []
         self.launched: list[dict] = []
 
@@ -168,6 +170,22 @@ class GPU:
         if self.recording is not None:
             self.recording.refuse(f"{why} in {place()}")
         self.waits.append(f"{place()} ({why})")
+        self.arrive()
+
+    def send(self, values: np.ndarray, out: np.ndarray) -> None:
+        """Copy to pinned memory some time before the program next asks; until then it holds NaN."""
+        self.on_their_way.append((out, values.copy()))
+        out[...] = self.empty(out.shape, out.dtype)
+
+    def arrive(self) -> None:
+        """What was sent is there."""
+        for out, values in self.on_their_way:
+            out[...] = values
+        self.on_their_way.clear()
+
+    def is_pinned(self, array: np.ndarray) -> bool:
+        """Whether the memory is such that the GPU reads and writes it by itself."""
+        return any(np.may_share_memory(array, memory) for memory in self.pinned)
 
     @contextmanager
     def waiting(self) -> Iterator[list[str]]:

@@ -445,6 +445,10 @@ class Cupyx(Submodule):
         types = ["e->e", "f->f", "d->d", "F->F", "D->D"]
         return ufunc(self._gpu, "cupyx_rsqrt", types, lambda x: 1 / np.sqrt(x))(x, **kwargs)
 
+    def empty_pinned(self, shape: Any, dtype: Any = float, order: str = "C") -> np.ndarray:
+        self._gpu.pinned.append(self._gpu.empty(shape, dtype, order))
+        return self._gpu.pinned[-1]
+
     def scatter_add(self, a: Any, slices: Any, value: Any) -> None:
         a.scatter_add(slices, value)
 

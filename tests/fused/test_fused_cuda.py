@@ -219,7 +219,7 @@ def test_limits_and_averages_of_a_network_are_one_launch(launched):
 
 
 def test_arrays_that_the_kernels_cannot_take_are_done_one_by_one(launched):
-    arrays = [draw(0, 4, 4), draw(1, 4, 4).T]
+    arrays = [draw(0, 4, 4), draw(1, 4, 8)[:, ::2]]
     expected = [np.clip(a, -0.5, 0.25) for a in arrays]
     assert fused.length(arrays) is None
     fused.limit(arrays, -0.5, 0.25)
@@ -227,6 +227,17 @@ def test_arrays_that_the_kernels_cannot_take_are_done_one_by_one(launched):
     assert launched == []
     for found, exact in zip(arrays, expected, strict=True):
         assert_allclose(found, exact, rtol=1e-6)
+
+
+def test_the_norm_and_limits_of_transposed_arrays(launched):
+    arrays = [draw(0, 3, 4).T, draw(1, 2, 3, 4).transpose(2, 0, 1)]
+    exact = np.sqrt(sum((a.astype(np.float64) ** 2).sum() for a in arrays))
+    expected = [np.clip(a * np.float32(0.5 / exact), -0.01, 0.01) for a in arrays]
+    assert_allclose(fused.length(arrays, 0.5), exact, rtol=1e-6)
+    fused.limit(arrays, -0.01, 0.01)
+    for a, e in zip(arrays, expected, strict=True):
+        assert_allclose(a, e, rtol=1e-5)
+    assert launched == ["squares", "total_norm", "clip", "limit"]
 
 
 def test_clipping_gradients_does_not_wait_for_their_norm(monkeypatch):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ..._tensor import Tensor
 from ...array import Generator
 from ...nn import Module
-from ...ops.creation import tensor
+from ...ops.creation import zeros
 from .. import energy
 from ..augmentation import augmented
 from ..game import image_gan
@@ -53,14 +53,16 @@ class Settings(energy.Settings):
             raise SettingError("clip_weights is of no use here: nothing needs a bounded slope")
 
 
-def moved(k: float, settings: Settings, on_real: float, on_fake: float) -> float:
+def moved(k: Tensor, settings: Settings, on_real: Tensor, on_fake: Tensor) -> Tensor:
     """k after a step; on_real and on_fake are L(x) and L(G(z)).
 
+    >>> import minigan
     >>> from minigan.gan import recipe
-    >>> moved(0.5, recipe("began").configure({}), 0.4, 0.2)
+    >>> k, x, g = (minigan.tensor(value, dtype="float64") for value in (0.5, 0.4, 0.2))
+    >>> moved(k, recipe("began").configure({}), x, g).item()
     0.5001
     """
-    return min(max(k + settings.control * (settings.gamma * on_real - on_fake), 0.0), 1.0)
+    return (k + (on_real * settings.gamma - on_fake) * settings.control).clamp(0.0, 1.0)
 
 
 def errors(settings: Settings, critic: Module, x: Tensor, rng: Generator) -> Tensor:
@@ -80,22 +82,22 @@ def generator_loss(
 def play(trainer: Trainer) -> dict[str, Tensor]:
     """One step of each player and of k."""
     settings, critic = trainer.settings, trainer.networks.critic
-    k = trainer.values.setdefault("k", 0.0)
+    k = trainer.values.setdefault("k", zeros((), dtype="float64", device=trainer.device))
     real, fake, _ = trainer.deal()
     on_real = errors(settings, critic, real, trainer.rng).mean()
     on_fake = errors(settings, critic, fake.detach(), trainer.rng).mean()
-    loss = on_real - on_fake * k
+    loss = on_real - on_fake * k.to(dtype=on_fake.dtype)
     trainer.step_of(trainer.optimizers.critic, loss)
     record = trainer.generator_step(fake)
     on_real, on_fake = (trainer.ranks.mean(x.detach()) for x in (on_real, on_fake))
     balance = settings.gamma * on_real - on_fake
-    trainer.values["k"] = moved(k, settings, on_real.item(), on_fake.item())
+    k.copy_(moved(k, settings, on_real.to(dtype=k.dtype), on_fake.to(dtype=k.dtype)))
     return {
         "d_loss": loss.detach(),
         **record,
         "energy_real": on_real,
         "energy_fake": on_fake,
-        "k": tensor(trainer.values["k"]),
+        "k": k.to(dtype=on_real.dtype),
         "measure": on_real + balance.abs(),
     }
 
