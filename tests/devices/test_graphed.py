@@ -21,6 +21,7 @@ SYSTEMS = {  # recipe, settings
     "gradient penalty": ("wgan-gp", {"n_critic": 2, "label_at": "input"}),
     "classes": ("cgan", {}),
     "three optimizers": ("infogan", {"classes": 3, "codes": 1}),
+    "DRAGAN, clipped gradients": ("dragan", {"clip_gradients": 1.0}),
     "augmentation": ("hinge", {"augment": "translation,cutout,color"}),
     "autoencoder": ("vae", {"hidden": 8}),
 }
