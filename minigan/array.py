@@ -301,15 +301,21 @@ class Generator:
 
 
 class Moved:
-    """A NumPy generator whose draws are moved to a device."""
+    """A generator of numbers whose draws are moved to a device."""
 
-    def __init__(self, rng: np.random.Generator, device: Device):
+    def __init__(self, rng: Any, device: Device):
         self._rng, self._device = rng, device
         self.bit_generator = rng.bit_generator
 
     def __getattr__(self, name: str) -> Any:
         draw = getattr(self._rng, name)
-        return lambda *args, **kwargs: to_device(np.asarray(draw(*args, **kwargs)), self._device)
+
+        def moved(*args: Any, **kwargs: Any) -> Array:
+            drawn = draw(*args, **kwargs)
+            array = drawn if hasattr(drawn, "device") else np.asarray(drawn)
+            return to_device(array, self._device)
+
+        return moved
 
 
 def kept(rng: Any, p: float, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -350,6 +356,18 @@ def default_generator(device: Device | str | None = None) -> Generator:
     if key not in _generators:
         _generators[key] = Generator(key).manual_seed(_default_seed)
     return _generators[key]
+
+
+def rng_on(device: Device | str | None, generator: Generator | None) -> Any:
+    """What draws the numbers of ``generator``, or of the device's own, as arrays on ``device``.
+
+    None stands for the device of the generator, and without one for the CPU.
+    """
+    if generator is None:
+        return default_generator(device).rng
+    if device is None or Device(device) == generator.device:
+        return generator.rng
+    return Moved(generator.rng, Device(device))
 
 
 def manual_seed(seed: int) -> Generator:

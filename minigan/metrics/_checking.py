@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from .._tensor import Tensor
+
 
 def finite(function: str, argument: str, value: Any, ndim: int | None) -> np.ndarray:
     """``value`` as an array of finite real numbers of ``ndim`` dimensions (None: two or more)."""
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{function}: {argument} expects real numbers, got dtype {array.dtype}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import array_module, default_generator, kept
+from ..array import array_module, kept, rng_on
 from ..losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -130,7 +130,7 @@ def dropout2d(
         return x
     if p == 1:
         return x * 0
-    rng = (generator or default_generator(x.device)).rng
+    rng = rng_on(x.device, generator)
     return x * (Tensor(kept(rng, p, (*x.shape[:-2], 1, 1), x.dtype)) / (1 - float(p)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod, sqrt
 
 from .._tensor import Tensor
-from ..array import Generator, array_module, default_generator
+from ..array import Generator, array_module, rng_on
 from ..autograd import no_grad
 
 
@@ -135,7 +135,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator=None) -> Tensor:
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_: expected at least 2 dimensions, got shape {tensor.shape}")
     rows, columns = tensor.shape[0], prod(tensor.shape[1:])
-    draws = (generator or default_generator(tensor.device)).rng.standard_normal((rows, columns))
+    draws = rng_on(tensor.device, generator).standard_normal((rows, columns))
     xp = array_module(draws)
     q, r = xp.linalg.qr(draws.T if rows < columns else draws)
     signs = xp.sign(xp.diagonal(r))

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import array as arrays
 from .._tensor import Tensor, tensor
-from ..array import Device, Generator, default_generator, get_default_dtype, module_for
+from ..array import Device, Generator, get_default_dtype, module_for, rng_on
 from ._common import as_tensor as as_tensor_only
 from ._common import size_from
 
@@ -194,16 +194,12 @@ def _on_gpu(seed: int, device: Device) -> Any:
 arrays.random_sources["cuda"] = _on_gpu
 
 
-def _rng(generator: Generator | None, device: Device | str | None):
-    return (generator or default_generator(device)).rng
-
-
 def _draw(name: str, method: str, shape, generator, dtype, device, requires_grad) -> Tensor:
     dtype = np.dtype(dtype or get_default_dtype())
     if dtype.kind != "f":
         raise NotImplementedError(f"{name}: expected a float dtype, got {dtype}")
     drawn = arrays.float64 if dtype == arrays.float64 else arrays.float32
-    array = getattr(_rng(generator, device), method)(shape, dtype=drawn)
+    array = getattr(rng_on(device, generator), method)(shape, dtype=drawn)
     return finish(array.astype(dtype, copy=False), requires_grad)
 
 
@@ -257,15 +253,15 @@ def randint(
     low, high = bounds if len(bounds) == 2 else (0, *bounds)
     if low >= high:
         raise RuntimeError(f"randint: expected low < high, got {low} and {high}")
-    draws = _rng(generator, device).integers(low, high, size=size_from("randint", (size,)))
-    return Tensor(module_for(device).asarray(draws, dtype=np.dtype(dtype or "int64")))
+    draws = rng_on(device, generator).integers(low, high, size=size_from("randint", (size,)))
+    return Tensor(arrays.array_module(draws).asarray(draws, dtype=np.dtype(dtype or "int64")))
 
 
 def randperm(
     n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
 ) -> Tensor:
     """A random permutation of 0 … n - 1, int64 unless ``dtype`` says otherwise."""
-    array = _rng(generator, device).permutation(n)
+    array = rng_on(device, generator).permutation(n)
     return Tensor(array if dtype is None else array.astype(dtype))
 
 

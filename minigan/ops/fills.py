@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator, default_generator
+from ..array import Generator, rng_on
 from ..autograd import is_grad_enabled
 from ._common import begin_change, values_for
 from .indexing import setitem
@@ -29,7 +29,7 @@ def zero_(self: Tensor) -> Tensor:
 
 
 def _rng(self: Tensor, generator: Generator | None) -> Any:
-    return (generator or default_generator(self.device)).rng
+    return rng_on(self.device, generator)
 
 
 def _drawn(name: str, dtype: np.dtype) -> np.dtype:

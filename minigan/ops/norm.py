@@ -6,7 +6,7 @@ from math import prod
 
 from .. import fused
 from .._tensor import Tensor
-from ..array import array_module, default_generator, kept
+from ..array import array_module, kept, rng_on
 from ..autograd import Function, is_grad_enabled
 from ._common import as_float, as_tensor, operands
 from .kinks import LeakyReLUGrad, leaky_relu
@@ -206,7 +206,7 @@ def dropout(
         raise ValueError(f"dropout: expected a probability between 0 and 1, got {p}")
     if not training or p == 0:
         return x
-    rng = (generator or default_generator(x.device)).rng
+    rng = rng_on(x.device, generator)
     xp, x = array_module(x.array), as_float("dropout", x)
     if p == 1:
         return x * Tensor(xp.zeros_like(x.array))

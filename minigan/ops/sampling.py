@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import array as arrays
 from .._tensor import Tensor
-from ..array import Generator, default_generator
+from ..array import Generator, rng_on
 from ._common import as_float, as_tensor
 from .creation import empty_like, randn
 
@@ -95,7 +95,7 @@ def multinomial(
             f"multinomial: expected finite weights of at least 0, {needed} of them positive in "
             "every row"
         )
-    rng = (generator or default_generator()).rng
+    rng = rng_on("cpu", generator)
     drawn = [
         rng.choice(len(row), num_samples, replace=replacement, p=row / row.sum()) for row in rows
     ]

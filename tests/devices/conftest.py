@@ -9,6 +9,7 @@ import os
 import fakegpu
 import pytest
 
+from minigan import array as arrays
 from minigan import cuda
 
 GPUS = ["fake", pytest.param("gpu", marks=pytest.mark.gpu)]
@@ -29,14 +30,10 @@ def _present(kind, monkeypatch):
 
 @pytest.fixture(params=GPUS)
 def cuda_device(request, monkeypatch):
-    """ "cuda": what runs there is set beside the CPU."""
-    return _present(request.param, monkeypatch)
-
-
-@pytest.fixture(params=["cpu", *GPUS])
-def device(request, monkeypatch):
-    """ "cpu" or "cuda": what runs there is true everywhere."""
-    return _present(request.param, monkeypatch)
+    """ "cuda": what runs there is set beside the CPU, with the CPU's random numbers."""
+    name = _present(request.param, monkeypatch)
+    with arrays.same_numbers():
+        yield name
 
 
 @pytest.fixture
