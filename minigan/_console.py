@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
 INTERRUPTED = 130  # the exit code that shells give for it
@@ -54,6 +55,26 @@ class interrupts_wait:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         if self.noted and kind is None:
             raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def interrupts_noted() -> Iterator[Callable[[], bool]]:
+    """A block in which Ctrl-C is only noted; gives what tells whether it came.
+
+    The second Ctrl-C raises KeyboardInterrupt.
+    """
+    noted: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if noted:  # the second time the user means it
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield lambda: bool(noted)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # From the first line of the package, if the command line imports it, until its ``main`` has

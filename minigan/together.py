@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import cuda
-from ._console import INTERRUPTED, say
+from ._console import INTERRUPTED, interrupts_noted, say
 from .config import Config, RunError
 from .cpu.threads import get_num_threads, set_num_threads
 from .distributed import barrier, broadcast, destroy_process_group, init_process_group
@@ -66,14 +66,12 @@ class _Silent:
         pass
 
 
-def train_together(
-    lead: Callable[[], Run], follow: Callable[[Run], int], watch: Callable[[Run], int], gpus: bool
-) -> int:
+def train_together(lead: Callable[[], Run], watch: Callable[[Run], int], gpus: bool) -> int:
     """Train on all ranks; returns the exit code.
 
     Args:
         lead: begins the run, or opens it, on rank 0.
-        watch, follow: train it, on rank 0 and on the others; they give the exit code.
+        watch: trains it there, and gives the exit code.
         gpus: whether the ranks may compute on GPUs, one each.
 
     Raises:
@@ -93,11 +91,21 @@ def train_together(
             _share(run)
             if rank == 0 and current().size > 1:
                 say(f"{current().size} processes, {run.config.batch_size} images each in a step")
-            code = (follow if rank else watch)(run)
+            code = (_follow if rank else watch)(run)
         finally:
             run.close()
         barrier()
     return code
+
+
+def _follow(run: Run) -> int:
+    """Train as rank 0 does, which says everything."""
+    try:
+        with interrupts_noted() as stopped:
+            finished = run.train(stopped=stopped)
+    except NonFiniteLoss as error:
+        raise SystemExit(2) from error
+    return 0 if finished else INTERRUPTED
 
 
 @contextmanager

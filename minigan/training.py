@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._console import INTERRUPTED, interrupts_wait, say
+from ._console import INTERRUPTED, interrupts_noted, interrupts_wait, say
 
 if TYPE_CHECKING:
     from .run import Run
@@ -52,8 +51,7 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.distributed:
         from .together import train_together
 
-        gpus = arguments.device != "cpu"
-        return train_together(lambda: _opened(arguments), _follow, _watch, gpus)
+        return train_together(lambda: _opened(arguments), _watch, arguments.device != "cpu")
     if arguments.sync_batchnorm:
         raise Usage("--sync-batchnorm goes with --distributed")
     run = _opened(arguments)
@@ -273,38 +271,6 @@ class _Bar:
 def _say_once(what: str, done: int, total: int) -> None:
     if done == 1:
         say(f"{what} that measures (once for these data)")
-
-
-@contextlib.contextmanager
-def interrupts_noted() -> Iterator[Callable[[], bool]]:
-    """A block in which Ctrl-C is only noted; gives what tells whether it came.
-
-    The second Ctrl-C raises KeyboardInterrupt.
-    """
-    noted = []
-
-    def on_signal(number: int, frame: Any) -> None:
-        if noted:  # the second time the user means it
-            raise KeyboardInterrupt
-        noted.append(number)
-
-    before = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield lambda: bool(noted)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _follow(run: Run) -> int:
-    """Train as rank 0 does, which says everything."""
-    from .gan import NonFiniteLoss
-
-    try:
-        with interrupts_noted() as stopped:
-            finished = run.train(stopped=stopped)
-    except NonFiniteLoss as error:
-        raise SystemExit(2) from error
-    return 0 if finished else INTERRUPTED
 
 
 def _watch(run: Run) -> int:

@@ -8,15 +8,8 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
-from .._console import INTERRUPTED, interrupts_wait, say
-from ..training import (
-    augment_from,
-    data_from,
-    expect_apart,
-    interrupts_noted,
-    left_out,
-    say_device,
-)
+from .._console import INTERRUPTED, interrupts_noted, interrupts_wait, say
+from ..training import augment_from, data_from, expect_apart, left_out, say_device
 from .arguments import path, positive
 from .bars import Bar
 from .train import add_data, add_device

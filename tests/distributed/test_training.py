@@ -16,10 +16,21 @@ def outcomes():
     return ranks.outcomes("training_checks", 2)
 
 
+@pytest.fixture(scope="module")
+def gpu_outcomes():
+    return ranks.outcomes("gpu_checks", 2)
+
+
 @ranks.needs_mpi
 @pytest.mark.parametrize("check", ranks.checks("training_checks"))
 def test_on_every_rank(outcomes, check):
     assert not outcomes[check], outcomes[check]
+
+
+@ranks.needs_mpi
+@pytest.mark.parametrize("check", ranks.checks("gpu_checks"))
+def test_on_every_rank_with_a_gpu(gpu_outcomes, check):
+    assert not gpu_outcomes[check], gpu_outcomes[check]
 
 
 # ------------------------------------------------------------------------------ without MPI

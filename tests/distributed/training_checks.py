@@ -1,20 +1,22 @@
 """What holds of trainers on several ranks; run by test_training.py under mpiexec."""
 
-import hashlib
 import json
+import os
 
 import numpy as np
 import ranks
+from learnt import images, learnt, same_on_all
 
 import minigan
 from minigan import distributed as dist
 from minigan.array import default_generator
-from minigan.data import ImageData, PairData
+from minigan.data import PairData
 from minigan.distributed.process_group import current, tell
 from minigan.gan import NonFiniteLoss, Trainer, recipe, recipe_names
 from minigan.gan.ranks import here
 from minigan.gan.sampling import modules
 from minigan.gan.state import state_of
+from minigan.together import _share_the_machine
 
 MLP = {"network": "mlp", "widths": "16", "critic_widths": "16", "latent": 4}
 SMALL = {
@@ -28,12 +30,6 @@ SMALL = {
 }
 
 
-def images(count=48, size=12):
-    """Labelled noise, and pairs of it."""
-    pixels = np.random.default_rng(0).integers(0, 256, (count, 1, size, size), np.uint8)
-    return ImageData("noise", pixels, np.arange(count) % 3, 3), PairData("noise", pixels, ~pixels)
-
-
 def trainer(name, together, batch_size=2, seed=5, synchronised=False, **options):
     chosen = recipe(name)
     small = {} if "network" in options else SMALL.get(name, {})
@@ -42,27 +38,6 @@ def trainer(name, together, batch_size=2, seed=5, synchronised=False, **options)
     data = pairs if chosen.data is PairData else single
     shares = {"ranks": here(synchronised)} if together else {}
     return Trainer(chosen, settings, data, batch_size=batch_size, seed=seed, **shares)
-
-
-def learnt(t, buffers=True):
-    """The parameters (and buffers), optimizers and values, each as a digest of its bytes."""
-    arrays = state_of(t)
-    plain = json.loads(arrays.pop("state.json").tobytes())
-    kept = {"values": plain["values"], "step": plain["step"], "optimizers": plain["optimizers"]}
-    parameters = {
-        f"{name}/{key}"
-        for name, network in modules(t.networks).items()
-        for key, _ in network.named_parameters()
-    }
-    for key, array in arrays.items():
-        if buffers or "optimizer" in key or key in parameters:
-            kept[key] = hashlib.sha1(array.tobytes()).hexdigest()
-    return kept
-
-
-def same_on_all(value):
-    texts = current().texts(json.dumps(value, sort_keys=True))
-    assert len(set(texts)) == 1, texts
 
 
 def check_every_recipe_learns_the_same_bits_on_every_rank():
@@ -136,7 +111,7 @@ def follows_one_process(name, **options):
         ours = in_float64(trainer(name, True, batch_size=4, synchronised=True, **options))
         with dist.alone():
             one = in_float64(trainer(name, False, batch_size=4 * n, **options))
-        for _ in range(6):
+        for _ in range(3):
             row = ours.train_step()
             with dist.alone():
                 expected = one.train_step()
@@ -205,6 +180,22 @@ def check_one_request_to_stop_stops_all():
         assert here().any(dist.get_rank() == asked) is True
     assert here().any(False) is False
     assert tell("still in step") == "still in step"
+
+
+def check_the_cores_are_shared_out():
+    """A number that the environment gives is kept."""
+    cores, n = len(os.sched_getaffinity(0)), dist.get_world_size()
+    before = minigan.get_num_threads()
+    try:
+        minigan.set_num_threads(cores)
+        _share_the_machine(False, lambda check: check())
+        assert minigan.get_num_threads() == cores
+        del os.environ["MINIGAN_NUM_THREADS"]
+        _share_the_machine(False, lambda check: check())
+        assert minigan.get_num_threads() == max(1, cores // n)
+    finally:
+        os.environ["MINIGAN_NUM_THREADS"] = "1"
+        minigan.set_num_threads(before)
 
 
 def check_rank_0_draws_without_the_others():
