@@ -5,6 +5,7 @@ import pytest
 from minigan import Generator
 from minigan.utils.data import (
     BatchSampler,
+    DistributedSampler,
     RandomSampler,
     Sampler,
     SequentialSampler,
@@ -94,3 +95,34 @@ def test_mistakes_are_named(make, message):
 def test_a_sampler_of_ones_own_defines_iter():
     with pytest.raises(NotImplementedError, match="Sampler defines no __iter__"):
         iter(Sampler())
+
+
+@pytest.mark.parametrize(("length", "ranks"), [(12, 3), (13, 4), (2, 5), (7, 1)])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_ranks_have_equal_parts_of_one_order(length, ranks, shuffle):
+    """Together they are the order, and its beginning again where the length does not divide."""
+    parts = [DistributedSampler(range(length), ranks, r, shuffle, seed=3) for r in range(ranks)]
+    for epoch in (0, 1):
+        orders = []
+        for part in parts:
+            part.set_epoch(epoch)
+            orders.append(list(part))
+            assert len(part) == len(orders[-1]) == -(-length // ranks)
+            assert list(part) == orders[-1]
+        together = [index for step in zip(*orders, strict=True) for index in step]
+        assert sorted(together[:length]) == list(range(length))
+        assert together[length:] == (together * 2)[: len(together) - length]
+    if shuffle and length > 2:
+        assert orders[0] != list(DistributedSampler(range(length), ranks, 0, shuffle, seed=3))
+
+
+def test_the_last_indices_can_be_left_out():
+    parts = [list(DistributedSampler(range(11), 3, r, False, drop_last=True)) for r in range(3)]
+    assert parts == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
+
+
+def test_a_rank_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="expected a rank from 0 to 2, got 3"):
+        DistributedSampler(range(5), 3, 3)
+    with pytest.raises(ValueError, match="init_process_group was not called"):
+        DistributedSampler(range(5))
