@@ -21,18 +21,41 @@ MARKERS = "os^Dv<>pP*"
 
 
 @contextmanager
-def drawing(path: str | os.PathLike[str], width: float, height: float) -> Iterator[Figure]:
-    """An empty figure of so many inches, saved as a PNG, atomically, when the block ends."""
+def canvas(width: float, height: float) -> Iterator[Figure]:
+    """An empty figure of so many inches, to be drawn on and taken as ``pixels`` in the block."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(), atomic_write(path) as file:
+    with matplotlib.rc_context():
         matplotlib.rcdefaults()  # the picture is the same whatever style the caller works in
         figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
+
+
+@contextmanager
+def drawing(path: str | os.PathLike[str], width: float, height: float) -> Iterator[Figure]:
+    """An empty figure of so many inches, saved as a PNG, atomically, when the block ends."""
+    with canvas(width, height) as figure, atomic_write(path) as file:
+        yield figure
         figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """The figure as a frame of an animation: uint8 (height, width, 3)."""
+    figure.canvas.draw()
+    canvas: Any = figure.canvas
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def class_colours(classes: int) -> list[Any]:
+    """A colour for each class: up to ten that are told apart easily, else a rainbow."""
+    import matplotlib
+
+    if classes <= 10:
+        return [matplotlib.colormaps["tab10"](i) for i in range(classes)]
+    return [matplotlib.colormaps["turbo"](i / (classes - 1)) for i in range(classes)]
 
 
 def save_rows(path: str | os.PathLike[str], rows: dict[str, np.ndarray], title: str) -> None:
@@ -85,12 +108,10 @@ def save_scatter(
         if labels is None:
             at.scatter(*points.T, s=6, alpha=0.5, linewidths=0, color="#0b5fa5")
         else:
-            import matplotlib
-
             classes = np.unique(labels[kept])
-            colours = matplotlib.colormaps["tab10" if len(classes) <= 10 else "turbo"]
-            for i, label in enumerate(classes):
-                shade = colours(i) if len(classes) <= 10 else colours(i / (len(classes) - 1))
+            for i, (label, shade) in enumerate(
+                zip(classes, class_colours(len(classes)), strict=True)
+            ):
                 at.scatter(
                     *points[labels[kept] == label].T,
                     s=9,

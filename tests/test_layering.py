@@ -25,7 +25,7 @@ FLOORS = [
     {"ops"},
     {"nn", "losses", "linalg"},
     {"optim", "data", "utils", "metrics", "serialize", "saving"},
-    {"report", "curves", "figures", "reading"},
+    {"report", "curves", "figures", "plane", "reading"},
     {"gan", "certificate"},
     {"config"},
     {"record"},

@@ -16,7 +16,7 @@ from minigan.data.idx import read_idx
 from minigan.data.images import DataError, DataWarning, ImageData
 from minigan.data.mixtures import PointData, mixture
 from minigan.data.pairs import PairData
-from minigan.data.registry import count, full_name, load, names, short_name
+from minigan.data.registry import count, full_name, is_points, load, names, short_name
 
 __all__ = [
     "Background",
@@ -29,6 +29,7 @@ __all__ = [
     "augmentation",
     "count",
     "full_name",
+    "is_points",
     "load",
     "mixture",
     "names",

@@ -12,11 +12,14 @@ from minigan.data.folder import count_folder, load_folder
 from minigan.data.glyph_cache import COUNTS, load_glyphs
 from minigan.data.idx import count_mnist, load_mnist
 from minigan.data.images import DataError, ImageData, resized, whole_number
+from minigan.data.mixtures import COUNTS as POINTS
+from minigan.data.mixtures import MIXTURES, PointData, load_mixture
 from minigan.data.pairs import PairData, count_pairs, load_pairs
 
-_NAMES = ("glyphs", "mnist", "cifar10", "folder:PATH", "pairs:PATH", "pairs:DIRA,DIRB")
+_NAMES = ("glyphs", "mnist", "cifar10", "folder:PATH", "pairs:PATH", "pairs:DIRA,DIRB", *MIXTURES)
 _SPLITS = ("train", "test")
-# Which options each kind of data set takes beside image_size, split and count.
+# Which options each kind of images takes beside image_size, split and count; points take no others
+# than the last two.
 _OPTIONS = {
     "glyphs": (),
     "mnist": ("data_dir",),
@@ -29,8 +32,8 @@ _OPTIONS = {
 def names() -> tuple[str, ...]:
     """The names that ``load`` knows; capitals stand for what the caller puts there.
 
-    >>> names()
-    ('glyphs', 'mnist', 'cifar10', 'folder:PATH', 'pairs:PATH', 'pairs:DIRA,DIRB')
+    >>> names()[:4]
+    ('glyphs', 'mnist', 'cifar10', 'folder:PATH')
     """
     return _NAMES
 
@@ -55,6 +58,15 @@ def short_name(name: str) -> str:
     return folders[0].resolve().name if folders else kind
 
 
+def is_points(name: str) -> bool:
+    """Whether the data set has points in the plane, not images.
+
+    >>> is_points("ring"), is_points("folder:ring")
+    (True, False)
+    """
+    return parsed(name)[0] in MIXTURES
+
+
 def count(
     name: str, *, data_dir: str | os.PathLike[str] | None = None, split: str = "train"
 ) -> int:
@@ -73,6 +85,8 @@ def count(
         return count_mnist(split, data_dir)
     if kind == "cifar10":
         return len(load_cifar10(split, data_dir))
+    if kind in MIXTURES:
+        return POINTS[split]
     return count_folder(folders[0], split) if kind == "folder" else count_pairs(folders, split)
 
 
@@ -88,7 +102,7 @@ def load(
     channels: int | None = None,
     direction: str | None = None,
     strict: bool = False,
-) -> ImageData | PairData:
+) -> ImageData | PairData | PointData:
     """Load a data set by name.
 
     ``"glyphs"``: digits drawn from bundled fonts on first use, then kept in ``$MINIGAN_CACHE``
@@ -99,16 +113,18 @@ def load(
     ``"folder:PATH"``: the images below a folder, with sub-folders or a table as labels.
     ``"pairs:PATH"``: images with A and B side by side; ``"pairs:DIRA,DIRB"``: two folders with
     images of the same names.
+    ``"ring"``, ``"ring-2"``, ``"grid"``, ``"roll"``: 100,000 train and 5,000 test points in the
+    plane, always the same, see ``mixture``.
 
     Args:
         name: one of ``names()``.
         data_dir: the folder with the data set's files, for mnist and cifar10.
-        image_size: side in pixels to bring the images to, 8 to 512; None leaves them as they are.
+        image_size: side in pixels to bring images to, 8 to 512; None leaves them as they are.
             Grey 28x28 images get a black border to become 32x32, which keeps their strokes; other
             sizes are resized with an antialiasing bilinear filter, folders' images after their
             central square was cut out.
         split: "train" or "test". A folder is split by its sub-folders train and test (or val).
-        count: take only the first ``count`` images.
+        count: take only the first ``count`` images or points.
         labels: for folders, a text file with a label for each image, e.g. CelebA's.
         attributes: for folders, which columns of that file to use, as a list or as one text with
             commas between them.
@@ -118,7 +134,8 @@ def load(
             out with a DataWarning.
 
     Returns:
-        ImageData with uint8 images (N, C, H, W), int64 labels (N,) or None; for pairs, PairData.
+        ImageData with uint8 images (N, C, H, W), int64 labels (N,) or None; for pairs, PairData;
+        for points, PointData.
 
     Raises:
         DataError: an unknown name or split, an option out of range or not for this data set, more
@@ -130,7 +147,7 @@ def load(
     Traceback (most recent call last):
         ...
     minigan.data.DataError: data set: expected one of glyphs, mnist, cifar10, folder:PATH,
-    pairs:PATH, pairs:DIRA,DIRB; got 'imagenet'
+    pairs:PATH, pairs:DIRA,DIRB, ring, ring-2, grid, roll; got 'imagenet'
     """
     kind, folders = parsed(name)
     _expect_split(split)
@@ -147,6 +164,11 @@ def load(
         "strict": strict or None,
     }
     options = {key: value for key, value in given.items() if value is not None}
+    if kind in MIXTURES:
+        refused = [*options] if image_size is None else ["image_size"]
+        if refused:
+            raise DataError(f"{refused[0]}: is for images, {name} has points")
+        return load_mixture(name, split, count)
     for key in options:
         if key not in _OPTIONS[kind]:
             takers = [k for k, keys in _OPTIONS.items() if key in keys]
@@ -176,7 +198,7 @@ def parsed(name: str) -> tuple[str, list[Path]]:
     """The kind of a data set, and the folders in its name."""
     if isinstance(name, str):
         kind, _, place = name.partition(":")
-        if name in _NAMES[:3]:
+        if name in ("glyphs", "mnist", "cifar10", *MIXTURES):
             return name, []
         if kind == "folder" and place:
             return kind, [Path(place).expanduser()]

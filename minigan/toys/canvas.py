@@ -42,7 +42,7 @@ def drawing(
     """A figure with a title and its axes, an array (rows, columns); ``options`` as for subplots.
 
     The picture is the same whatever style the caller works in.  Inside the block it can be saved
-    (``save``) or become a frame (``pixels``).
+    (``save``) or become a frame (``figures.pixels``).
 
     Args:
         size: width and height in inches, at 100 pixels an inch.
@@ -83,9 +83,3 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Save as a PNG, atomically."""
     with atomic_write(path) as file:
         figure.savefig(file, format="png", metadata={"Software": None})
-
-
-def pixels(figure: Figure) -> np.ndarray:
-    """The figure as a frame of an animation: uint8 (height, width, 3)."""
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()

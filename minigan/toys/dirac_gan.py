@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._tensor import tensor
+from ..figures import pixels
 from ..report import save_animation
-from .canvas import EXACT, drawing, label, measured, pixels, save
+from .canvas import EXACT, drawing, label, measured, save
 from .dirac import GAMES, RATE, Prediction, converged, play, predict, rate, step
 from .output import progress, row
 

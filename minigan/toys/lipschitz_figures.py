@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._tensor import Tensor
+from ..figures import pixels
 from ..report import save_animation
-from .canvas import EXACT, drawing, label, measured, pixels, save
+from .canvas import EXACT, drawing, label, measured, save
 from .lipschitz_gallery import GALLERY, Function
 from .lipschitz_kernels import ConvolutionNorms
 from .lipschitz_samples import gradient_norms

@@ -24,12 +24,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data import mixture
+from ..data.mixtures import MIXTURES
 from ..gan.streams import stream
+from ..metrics import mode_score
+from ..metrics.modes import PERFECT, SAMPLES
 from ..serialize import atomic_write
 from .mixtures_figures import draw, draw_truth
 from .mixtures_protocols import CONTENDERS, PROTOCOLS, PUBLISHED
-from .mixtures_score import PERFECT, SAMPLES, score
-from .mixtures_training import BOXES, Job, Run, do, kept, panel_of, points
+from .mixtures_training import Job, Run, do, kept, panel_of
 from .output import ToyError, progress, row
 
 FULL = {"recipe": "gan,unrolled,wgan-gp,pacgan", "data": "ring,grid", "seeds": 5, "factor": 1000}
@@ -134,7 +137,7 @@ def planned(
     count = int(_number("seeds", chosen["seeds"], whole=True))
     return Plan(
         _names("recipe", chosen["recipe"], CONTENDERS),
-        _names("data", chosen["data"], BOXES),
+        _names("data", chosen["data"], MIXTURES),
         tuple(range(seed, seed + count)),
         game,
         _number("factor", chosen["factor"]),
@@ -188,9 +191,9 @@ def _rows(plan: Plan, runs: Runs) -> list[dict[str, Any]]:
     what two sets of real points have between them."""
     rows = []
     for d in plan.data:
-        real = points(d, SAMPLES, stream(plan.seeds[0], "perfect sampler"))
+        real = mixture(d, SAMPLES, seed=stream(plan.seeds[0], "perfect sampler"))
         if real.modes is not None:
-            perfect = score(real.points, real.modes, real.std)
+            perfect = mode_score(real.points, real.modes, real.std)
             rows.append(row(f"{d}, perfect sampler: modes", perfect.modes, len(real.modes)))
             rows.append(row(f"{d}, perfect sampler: high quality", perfect.quality, PERFECT))
         for c in plan.contenders:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data import mixture
+from ..figures import pixels
+from ..metrics.modes import PERFECT
+from ..plane import GENERATED, SIDE, Scene, draw_scene, scene_of
 from ..report import save_animation
-from .canvas import ASIDE, EXACT, drawing, label, measured, pixels, save
-from .mixtures_score import PERFECT
-from .mixtures_training import BOXES, SIDE, Run, points
+from .canvas import ASIDE, EXACT, drawing, label, measured, save
+from .mixtures_training import Run
 from .output import progress
 from .truth import TruthPanel, save_truth
 
@@ -21,9 +24,6 @@ if TYPE_CHECKING:
 Found = Mapping[str, Sequence[Run]]  # of every contender, one run for each seed
 COLUMNS = 5  # moments in the picture over time
 EVERY = 4  # of the places along a side, those that get an arrow
-DOTS = {**measured(0), "linestyle": "", "marker": "o", "ms": 2.6, "alpha": 0.55,
-        "markeredgewidth": 0, "markerfacecolor": "#0b5fa5", "zorder": 3}  # fmt: skip
-REAL = {"color": "black", "linestyle": "", "zorder": 4}
 
 
 def draw(folder: Path, data: str, found: Found, words: str) -> None:
@@ -36,7 +36,7 @@ def draw(folder: Path, data: str, found: Found, words: str) -> None:
     _draw_time(folder / f"{data}-time.png", data, first, words)
     _draw_field(folder / f"{data}-field.png", data, first, words)
     _film(folder / f"{data}.gif", data, first)
-    if points(data, 1, 0).modes is not None:
+    if len(_scene(data).modes):
         _draw_scores(folder / f"{data}-scores.png", data, found, words)
 
 
@@ -57,34 +57,23 @@ def draw_truth(folder: Path, data: str, found: Found, panel: TruthPanel) -> None
         )
 
 
-def _panel(axes: Axes, data: str, run: Run, look: int, real: np.ndarray) -> None:
-    """The points over the critic's contours; crosses are modes, small ones real points."""
-    side = np.linspace(-BOXES[data], BOXES[data], SIDE)
-    heights = run.heights[look]
-    axes.grid(visible=False)
-    if np.ptp(heights) > 0:
-        axes.contour(side, side, heights, 10, cmap="gray", linewidths=0.7, zorder=1)
-    few = len(real) < 100
-    axes.plot(*real.T, **REAL, marker="+" if few else ",", ms=7 if few else 1)
-    axes.plot(*run.samples[look].T, **DOTS)
-    axes.set_xlim(side[0], side[-1])
-    axes.set_ylim(side[0], side[-1])
-    ticks = np.floor(0.8 * side[-1]) * np.array([-1, 0, 1])
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
-    axes.set_aspect("equal")
+def _panel(axes: Axes, scene: Scene, run: Run, look: int) -> None:
+    """The points over the critic's contours."""
+    draw_scene(axes, scene, run.heights[look])
+    axes.plot(*run.samples[look].T, **GENERATED)
 
 
-def _shown(data: str) -> np.ndarray:
-    """Where the real points are: the modes, or without such some points."""
-    real = points(data, 600, 0)
-    return real.points if real.modes is None else real.modes
+def _scene(data: str) -> Scene:
+    """Modes, or without such some real points."""
+    real = mixture(data, 600, seed=0)
+    found = scene_of(real)
+    return found if real.modes is None else found._replace(real=real.points[:0])
 
 
 def _legend(data: str, more: str = "") -> str:
     """What the marks of a panel mean, by their shape."""
-    modes = len(_shown(data)) < 100
-    real = "crosses: the modes" if modes else "black specks: real points"
+    modes = len(_scene(data).modes)
+    real = "crosses: the modes" if modes else "grey: real points"
     text = f"{real}; dots: generated points; {more}lines: the critic's contours, dark is low"
     return f"{text}\nabove each: modes found and share of high-quality samples" if modes else text
 
@@ -96,7 +85,7 @@ def _said(run: Run, look: int) -> str:
 
 
 def _draw_time(path: Path, data: str, first: Mapping[str, Run], words: str) -> None:
-    real = _shown(data)
+    scene = _scene(data)
     height = 1.0 + 2.5 * len(first)
     title = f"The {data} over time: {words}\n{_legend(data)}"
     size, shared = (12, height), {"sharex": True, "sharey": True}
@@ -104,7 +93,7 @@ def _draw_time(path: Path, data: str, first: Mapping[str, Run], words: str) -> N
         for line, (name, run) in zip(axes, first.items(), strict=True):
             looks = np.linspace(0, len(run.rows) - 1, COLUMNS).round().astype(int)
             for each, look in zip(line, looks, strict=True):
-                _panel(each, data, run, look, real)
+                _panel(each, scene, run, look)
                 label(each, "", "", _said(run, look))
             line[0].set_ylabel(f"{name}\ny")
         for each in axes[-1]:
@@ -114,7 +103,8 @@ def _draw_time(path: Path, data: str, first: Mapping[str, Run], words: str) -> N
 
 def _draw_field(path: Path, data: str, first: Mapping[str, Run], words: str) -> None:
     """Arrows of one length along the slope of the critic: where it would push a point."""
-    real, side = _shown(data), np.linspace(-BOXES[data], BOXES[data], SIDE)
+    scene = _scene(data)
+    side = np.linspace(-scene.box, scene.box, SIDE)
     columns = min(4, len(first))
     rows = -(-len(first) // columns)
     title = f"Where the critic would push a point, at the end: {words}"
@@ -124,7 +114,7 @@ def _draw_field(path: Path, data: str, first: Mapping[str, Run], words: str) -> 
         for each in axes.flat[len(first) :]:
             each.set_axis_off()
         for each, (name, run) in zip(axes.flat, first.items(), strict=False):
-            _panel(each, data, run, -1, real)
+            _panel(each, scene, run, -1)
             up, across = np.gradient(run.heights[-1].astype(np.float64), side, side)
             slope = np.hypot(across, up)
             there = np.zeros(slope.shape, bool)
@@ -138,7 +128,7 @@ def _draw_field(path: Path, data: str, first: Mapping[str, Run], words: str) -> 
 
 
 def _film(path: Path, data: str, first: Mapping[str, Run]) -> None:
-    real, columns = _shown(data), min(4, len(first))
+    scene, columns = _scene(data), min(4, len(first))
     rows = -(-len(first) // columns)
     frames = []
     looks = min(len(run.rows) for run in first.values())
@@ -153,7 +143,7 @@ def _film(path: Path, data: str, first: Mapping[str, Run]) -> None:
             for each in axes.flat[len(first) :]:
                 each.set_axis_off()
             for each, (name, run) in zip(axes.flat, first.items(), strict=False):
-                _panel(each, data, run, look, real)
+                _panel(each, scene, run, look)
                 score = _said(run, look).partition(":")[2]
                 label(each, "x", "y", f"{name}:{score}" if score else name)
             frames.append(pixels(figure))
@@ -165,7 +155,7 @@ def _draw_scores(path: Path, data: str, found: Found, words: str) -> None:
 
     Not at step 0: there all points lie together, on the grid even in a mode.
     """
-    modes = len(points(data, 1, 0).modes)
+    modes = len(_scene(data).modes)
     seeds = max(len(runs) for runs in found.values())
     title = f"Coverage of the {data}: {words}, {_seeds(seeds)}"
     with drawing(title, 1, 2, (12.4, 4.4)) as (figure, axes):

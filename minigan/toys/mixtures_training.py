@@ -1,7 +1,7 @@
 """One run of the toy ``mixtures``: a contender on a mixture, by a protocol, from a seed.
 
-The trainer, the recipes and their steps are those of the image GANs; a point is an image of two
-channels and one pixel, in rows (N, 2).
+The trainer, the recipes and their steps are those of the image GANs; the networks and the optimizer
+are a protocol's.  ``minigan train --data ring`` has the recipes' own.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from ..data import PointData, mixture
 from ..gan import NonFiniteLoss, Trainer, recipe
 from ..gan.objectives import bce_critic, wgan_critic
 from ..gan.streams import stream
+from ..metrics import mode_score
+from ..metrics.modes import SAMPLES
+from ..plane import SIDE, places
 from ..serialize import SerializeError, read_npz, write_npz
 from .mixtures_protocols import CONTENDERS, PROTOCOLS, Packed
-from .mixtures_score import SAMPLES, score
 from .output import ToyError
 from .players import evaluating
 from .truth import TruthPanel
@@ -32,8 +34,7 @@ from .truth import TruthPanel
 VERSION = 2  # of a run's file
 POINTS = 100_000  # real ones that are trained on
 MOMENTS, SHOWN = 20, 500  # looks at a run after the first one; points kept of each
-SIDE, PARTNERS = 41, 4  # where the critic is looked at, across and up; packs for each place
-BOXES = {"ring": 1.5, "ring-2": 3.0, "grid": 5.2, "roll": 2.4}  # what pictures show: ± this
+PARTNERS = 4  # packs for each place where the critic is looked at
 
 
 class Job(NamedTuple):
@@ -68,27 +69,6 @@ class Run(NamedTuple):
     heights: np.ndarray
 
 
-def points(name: str, count: int, seed: int) -> PointData:
-    """``mixture``, and ``ring-2``, the ring of radius 2 and std 0.02.
-
-    >>> points("ring-2", 10, 0).modes[0].tolist(), points("ring-2", 10, 0).std
-    ([2.0, 0.0], 0.02)
-    """
-    data = mixture(name.removesuffix("-2"), count, seed=seed)
-    if name != "ring-2":
-        return data
-    return dataclasses.replace(
-        data, name=name, points=2 * data.points, modes=2 * data.modes, std=2 * data.std
-    )
-
-
-def places(name: str) -> np.ndarray:
-    """Where the critic is looked at, row by row from below: float32 (SIDE², 2)."""
-    side = np.linspace(-BOXES[name], BOXES[name], SIDE, dtype=np.float32)
-    across, up = np.meshgrid(side, side)
-    return np.stack([across.ravel(), up.ravel()], 1)
-
-
 def trainer_of(job: Job) -> Trainer:
     """The trainer of the job, at its start.  It is not told which mode a point is from."""
     protocol, contender = PROTOCOLS[job.protocol], CONTENDERS[job.contender]
@@ -98,7 +78,7 @@ def trainer_of(job: Job) -> Trainer:
     )
     optimizer = {} if contender.own else protocol.settings
     settings = chosen.configure({"network": "mlp", **optimizer, **contender.settings})
-    data = points(job.data, POINTS, stream(job.seed, "points"))
+    data = mixture(job.data, POINTS, seed=stream(job.seed, "points"))
     return Trainer(
         chosen,
         settings,
@@ -132,7 +112,7 @@ def train(job: Job) -> Run:
 
 def seen(job: Job) -> PointData:
     """The real points that looks compare with: none that was trained on."""
-    return points(job.data, SAMPLES, stream(job.seed, "looks at points"))
+    return mixture(job.data, SAMPLES, seed=stream(job.seed, "looks at points"))
 
 
 def panel_of(job: Job) -> TruthPanel:
@@ -159,7 +139,7 @@ class Look:
         made = self.trainer.generate(Tensor(self.noise))
         row: dict[str, Any] = {"step": self.trainer.step, "modes": None, "quality": None}
         if self.real.modes is not None:
-            row.update(score(made, self.real.modes, self.real.std)._asdict())
+            row.update(mode_score(made, self.real.modes, self.real.std)._asdict())
         row.update(self._said(made))
         row["truth"] = None if self.panel is None else self.panel.measure(made)
         return row, made[:SHOWN], self._heights()
@@ -183,7 +163,7 @@ class Look:
     @no_grad()
     def _heights(self) -> np.ndarray:
         """The critic on ``places``; a place in a pack stands beside real points, four times."""
-        critic, at = self.trainer.networks.critic, places(self.job.data)
+        critic, at = self.trainer.networks.critic, places(self.real.box)
         if isinstance(critic, Packed):
             others = self.partners[: PARTNERS * (critic.size - 1)]
             packs = np.empty((len(at), PARTNERS, critic.size, 2), np.float32)

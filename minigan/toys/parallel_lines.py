@@ -19,12 +19,13 @@ import numpy as np
 
 from .._tensor import Tensor
 from ..array import Generator
+from ..figures import pixels
 from ..gan.objectives import bce_critic
 from ..gan.trainer import stream
 from ..report import save_animation
 from . import rivals
 from .apart import GAUSSIANS, LINES, Apart, Four, best_logit
-from .canvas import EXACT, drawing, label, measured, pixels, save
+from .canvas import EXACT, drawing, label, measured, save
 from .output import progress, row
 from .players import PENALTY
 

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..data import DataError
+from ..metrics import em
+from ..metrics import points as checks
+from ..metrics.transport import MOST_ASSIGNED
 from .canvas import EXACT, drawing, label, measured, save
-from .distances import Grid, binned, checks, em
-from .distances.transport import MOST_ASSIGNED
+from .distances import Grid, binned
 
 MEASURES = ("em", "tv", "kl", "js")
 NAMES = {

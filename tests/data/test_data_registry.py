@@ -10,7 +10,8 @@ import pytest
 from minigan import data
 from minigan.data import DataError
 
-NAMES = "glyphs, mnist, cifar10, folder:PATH, pairs:PATH, pairs:DIRA,DIRB"
+POINTS = "ring, ring-2, grid, roll"
+NAMES = f"glyphs, mnist, cifar10, folder:PATH, pairs:PATH, pairs:DIRA,DIRB, {POINTS}"
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,19 @@ def test_names():
 
 
 @pytest.mark.parametrize(
-    "name", ["cifar", "", "GLYPHS", None, "folder", "folder:", "pairs:,a", "pairs:a,b,c", "mnist:a"]
+    "name",
+    [
+        "cifar",
+        "",
+        "GLYPHS",
+        None,
+        "folder",
+        "folder:",
+        "pairs:,a",
+        "pairs:a,b,c",
+        "mnist:a",
+        "ring:a",
+    ],
 )
 def test_an_unknown_name_lists_the_known_ones(name):
     for call in (data.load, data.count):
@@ -55,6 +68,43 @@ def test_splits_are_different_and_have_their_default_sizes():
     assert not np.array_equal(train.images, test.images)
     assert len(data.load("glyphs")) == data.count("glyphs") == 20_000
     assert data.count("glyphs", split="test") == 2000
+
+
+@pytest.mark.parametrize("name", POINTS.split(", "))
+def test_points_are_always_the_same_and_those_of_a_test_others(name):
+    train, again, test = (data.load(name, split=split) for split in ("train", "train", "test"))
+    assert isinstance(train, data.PointData) and train.name == name
+    assert len(train) == data.count(name) == 100_000
+    assert len(test) == data.count(name, split="test") == 5000
+    assert np.array_equal(train.points, again.points)
+    assert not set(map(tuple, train.points.tolist())) & set(map(tuple, test.points.tolist()))
+    few = data.load(name, count=7)
+    assert np.array_equal(few.points, train.points[:7])
+    if train.labels is not None:
+        assert np.array_equal(few.labels, train.labels[:7])
+        assert set(test.labels.tolist()) == set(range(train.classes))
+    for points in (train.points, test.points):
+        assert np.abs(points).max() < train.box
+    assert data.is_points(name) and data.full_name(name) == data.short_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"image_size": 28}, "image_size: is for images, ring has points"),
+        ({"data_dir": "."}, "data_dir: is for images, ring has points"),
+        ({"labels": "a.csv"}, "labels: is for images, ring has points"),
+        ({"channels": 1}, "channels: is for images, ring has points"),
+        ({"strict": True}, "strict: is for images, ring has points"),
+        ({"count": 100_001}, "count: expected at most the 100000 points of ring train, got 100001"),
+        ({"count": 0}, "count: expected a whole number of at least 1, got 0"),
+        ({"split": "val"}, "split: expected one of train, test; got 'val'"),
+    ],
+)
+def test_points_take_no_option_of_images(options, says):
+    with pytest.raises(DataError) as caught:
+        data.load("ring", **options)
+    assert str(caught.value) == says
 
 
 @pytest.mark.parametrize("size", [16, 28, 32, 64])

@@ -7,12 +7,11 @@ import pytest
 
 from minigan import Tensor, cli
 from minigan.autograd import no_grad
-from minigan.data import PointData, mixture
-from minigan.gan.trainer import shape_of
+from minigan.metrics import em
+from minigan.plane import SIDE
 from minigan.toys import ToyError, mixtures, mixtures_figures, toy
 from minigan.toys import mixtures_training as training
-from minigan.toys.distances import em
-from minigan.toys.mixtures_training import SIDE, Job, keep, kept, points, train
+from minigan.toys.mixtures_training import Job, keep, kept, train
 from minigan.toys.output import row
 from minigan.toys.players import evaluating
 
@@ -21,19 +20,6 @@ SMALL = {"recipe": "gan,wgan-gp", "data": "ring", "protocol": "poolio", "factor"
 
 def bytes_of(run):
     return json.dumps(run.rows), run.samples.tobytes(), run.heights.tobytes()
-
-
-def test_points_are_images_of_two_channels_and_one_pixel():
-    data = mixture("ring", 10, seed=0)
-    assert isinstance(data, PointData)
-    assert shape_of(data) == (2, 1, 1, 0, 0)
-
-
-def test_the_larger_ring_is_the_ring_twice_as_large():
-    small, large = points("ring", 50, 3), points("ring-2", 50, 3)
-    np.testing.assert_array_equal(large.points, 2 * small.points)
-    np.testing.assert_array_equal(large.modes, 2 * small.modes)
-    assert large.std == 0.02
 
 
 def test_a_run_is_repeatable_and_its_looks_change_nothing(monkeypatch):

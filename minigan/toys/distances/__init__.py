@@ -6,12 +6,12 @@
 (0.5, inf)
 """
 
+from ...metrics import em
 from .cases import unit_cases
 from .divergences import Divergences, Grid, binned, js, kl, of_densities, tv
 from .entropic import Sinkhorn, sinkhorn, sinkhorn_divergence
 from .gaussians import gaussian_divergences, gaussian_em, gaussian_kl, gaussian_w2, log_gaussian
 from .kantorovich import Estimate, dual
-from .transport import em
 
 __all__ = [
     "Divergences",

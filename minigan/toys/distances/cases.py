@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import checks
+from ...metrics import points as checks
 
 Pair = tuple[np.ndarray, np.ndarray]
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...data import DataError
-from . import checks
+from ...metrics import points as checks
 
 LogDensity = Callable[[np.ndarray], Any]
 

@@ -16,9 +16,9 @@ import numpy as np
 from ..._tensor import Tensor
 from ...autograd import no_grad
 from ...data import DataError
+from ...metrics import points as checks
+from ...metrics.transport import distances
 from ...ops.softmax import logsumexp
-from . import checks
-from .transport import distances
 
 # Of the largest distance: potentials in units of ε are then at most 10¹⁰, and rounding, 10⁻¹⁶ of
 # them, is a relative error of 10⁻⁶ in the plan.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...data.mixtures import mixture
+from ...metrics import em
 from ...report import save_animation
 from ..canvas import ASIDE, EXACT, drawing, label, measured, save
 from ..output import progress, row
@@ -26,7 +27,6 @@ from .entropic import sinkhorn, sinkhorn_divergence
 from .gaussians import gaussian_divergences, gaussian_em, gaussian_w2
 from .kantorovich import dual
 from .training import train
-from .transport import em
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...data import DataError
-from . import checks
+from ...metrics import points as checks
 from .divergences import Divergences, of_densities
 
 MOST_PANELS = 100_000  # 1.6 million nodes

@@ -14,9 +14,9 @@ import numpy as np
 
 from ..._tensor import Tensor
 from ...data import DataError
+from ...metrics import points as checks
 from ..output import progress
 from ..players import CRITICS, Critic
-from . import checks
 
 
 class Estimate(NamedTuple):

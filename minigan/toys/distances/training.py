@@ -11,9 +11,10 @@ from ..._tensor import Tensor
 from ...array import Generator
 from ...autograd import no_grad
 from ...data.mixtures import mixture
+from ...figures import pixels
 from ...gan.objectives import wgan_generator
 from ...gan.trainer import stream
-from ..canvas import drawing, label, measured, pixels
+from ..canvas import drawing, label, measured
 from ..output import progress
 from ..players import Critic, evaluating, network
 from ..truth import TruthPanel

@@ -9,7 +9,8 @@ from scipy.stats import wasserstein_distance
 
 import minigan
 from minigan.data import DataError
-from minigan.toys.distances import em, gaussian_em, gaussian_w2, unit_cases
+from minigan.metrics import em
+from minigan.toys.distances import gaussian_em, gaussian_w2, unit_cases
 
 SEEDS = range(6)
 

@@ -1,4 +1,4 @@
-"""What the distances are given, read into float64 arrays; a mistake is one clear sentence."""
+"""Sets of points and their weights, read into float64 arrays; a mistake is one clear sentence."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._tensor import Tensor
-from ...data import DataError
+from .._tensor import Tensor
+from ..data import DataError
 
 FARTHEST = 1e150  # squares of coordinates stay finite
 

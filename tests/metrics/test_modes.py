@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from minigan.data import DataError
-from minigan.toys.mixtures_score import PERFECT, SAMPLES, score
-from minigan.toys.mixtures_training import points
+from minigan.data import DataError, mixture
+from minigan.metrics import mode_score
+from minigan.metrics.modes import PERFECT, SAMPLES
 
 
 def brute(sample, modes, std):
@@ -32,39 +32,39 @@ def test_the_perfect_samplers_share_is_the_rayleigh_distributions():
 def test_a_perfect_sampler_reaches_it(name):
     """Within 5 standard deviations of a binomial share: 10⁻⁶ that it fails by chance."""
     count = 40_000
-    real = points(name, count, seed=7)
-    found = score(real.points, real.modes, real.std)
+    real = mixture(name, count, seed=7)
+    found = mode_score(real.points, real.modes, real.std)
     assert found.modes == len(real.modes) == (25 if name == "grid" else 8)
     assert abs(found.quality - PERFECT) < 5 * np.sqrt(PERFECT * (1 - PERFECT) / count)
 
 
 def test_one_mode_counts_one():
-    real = points("grid", 2000, seed=0)
+    real = mixture("grid", 2000, seed=0)
     alone = real.points[real.labels == 3]
-    assert score(alone, real.modes, real.std).modes == 1
-    assert score(real.modes[:1].repeat(50, 0), real.modes, real.std) == (1, 1.0)
-    assert score([[9.0, 9.0]], real.modes, real.std) == (0, 0.0)
+    assert mode_score(alone, real.modes, real.std).modes == 1
+    assert mode_score(real.modes[:1].repeat(50, 0), real.modes, real.std) == (1, 1.0)
+    assert mode_score([[9.0, 9.0]], real.modes, real.std) == (0, 0.0)
 
 
 def test_it_is_what_counting_finds():
-    real = points("grid", 300, seed=1)
+    real = mixture("grid", 300, seed=1)
     rng = np.random.default_rng(0)
     sample = real.points + rng.normal(0, 0.1, real.points.shape)
-    found = score(sample, real.modes, real.std)
+    found = mode_score(sample, real.modes, real.std)
     assert found == brute(sample, real.modes, real.std)
     assert 0 < found.quality < PERFECT
 
 
 def test_the_border_belongs_to_it():
-    assert score([[0.75, 0.0]], [[0.0, 0.0]], 0.25) == (1, 1.0)
-    assert score([[np.nextafter(0.75, 1), 0.0]], [[0.0, 0.0]], 0.25) == (0, 0.0)
+    assert mode_score([[0.75, 0.0]], [[0.0, 0.0]], 0.25) == (1, 1.0)
+    assert mode_score([[np.nextafter(0.75, 1), 0.0]], [[0.0, 0.0]], 0.25) == (0, 0.0)
 
 
 @pytest.mark.parametrize(
     ("sample", "std", "said"),
     [
-        (np.zeros((0, 2)), 0.1, "score: sample expects at least one point"),
-        (np.full((3, 2), np.nan), 0.1, "score: sample holds NaN"),
+        (np.zeros((0, 2)), 0.1, "mode_score: sample expects at least one point"),
+        (np.full((3, 2), np.nan), 0.1, "mode_score: sample holds NaN"),
         (np.zeros((3, 3)), 0.1, "points of one dimension, got 3 and 2"),
         (np.zeros((3, 2)), 0.0, "std expects a positive finite number, got 0.0"),
         (np.zeros((3, 2)), float("nan"), "std expects a positive finite number, got nan"),
@@ -72,7 +72,7 @@ def test_the_border_belongs_to_it():
 )
 def test_mistakes(sample, std, said):
     with pytest.raises(DataError, match=said):
-        score(sample, np.zeros((1, 2)), std)
+        mode_score(sample, np.zeros((1, 2)), std)
 
 
 def test_the_papers_count():

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ...data import DataError
-from . import checks
+from ..data import DataError
+from . import points
 
 MOST_ASSIGNED = 2000  # points in each set: some seconds, and the work grows with their cube
 MOST_PROGRAMMED = 40_000  # pairs of points: some seconds
@@ -40,10 +40,10 @@ def em(x: Any, y: Any, x_weights: Any = None, y_weights: Any = None, *, p: float
     >>> em([0.0, 1.0], [0.0, 1.0], [0.75, 0.25])
     0.25
     """
-    x, y = checks.pair("em", x, y)
-    a = checks.weights("em", "x_weights", x_weights, len(x))
-    b = checks.weights("em", "y_weights", y_weights, len(y))
-    if checks.number("em", "p", p) < 1:
+    x, y = points.pair("em", x, y)
+    a = points.weights("em", "x_weights", x_weights, len(x))
+    b = points.weights("em", "y_weights", y_weights, len(y))
+    if points.number("em", "p", p) < 1:
         raise DataError(f"em: p expects a number from 1 on, got {p!r}")
     if x.shape[1] == 1:
         cost = _on_a_line(x[:, 0], y[:, 0], a, b, p)
