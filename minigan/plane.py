@@ -141,7 +141,7 @@ class Plane(NamedTuple):
         points = self.points[np.isfinite(self.points).all(1)]
         outside = int((np.abs(points) > self.scene.box).any(1).sum())
         said = [f"{len(points)} points", self.scene.found(points)]
-        said += [f"{outside} outside the picture"] * (outside > 0)
+        said += [f"{outside} outside"] * (outside > 0)
         return f"{self.scene.name}: {', '.join(filter(None, said))}"
 
     def legend(self) -> str:

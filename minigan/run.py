@@ -34,7 +34,7 @@ from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
 from .data import load, short_name
 from .distributed import alone
-from .gan import NonFiniteLoss, Trainer, recipe
+from .gan import NonFiniteLoss, Trainer, recipe_for
 from .gan.ranks import here
 from .gan.readings import expect_finite
 from .gan.sampling import modules
@@ -60,7 +60,7 @@ class Run:
     folder: Path
 
     def __init__(self, config: Config):
-        self.recipe = recipe(config.recipe)
+        self.recipe = recipe_for(config.recipe, config.data)
         self.settings = self.recipe.configure(config.settings)
         files = {"data_dir": config.data_dir, "image_size": config.image_size}
         self.data = load(config.data, **files, **config.data_options)
@@ -238,9 +238,8 @@ class Run:
 
     @alone()
     def _save_samples(self) -> None:
-        images, columns = self.trainer.pictures(self.examples)
         path = self.folder / "samples" / f"step-{self.trainer.step:06d}.png"
-        report.save_grid(path, np.nan_to_num(images), columns)
+        self.trainer.pictures(self.examples).save(path)
 
     @alone()
     def save_pictures(self) -> None:
@@ -272,7 +271,7 @@ class Run:
     def reading(self) -> list[str]:
         """What the curves show, in plain language."""
         lines = self.recipe.lines(self.settings)
-        return reading(self.record.columns(), lines, asdict(self.settings))
+        return reading(self.record.columns(), lines, asdict(self.settings), self.data.unit)
 
     def _frames(self) -> list[Path]:
         """The sample pictures in the order of their steps."""

@@ -1,4 +1,4 @@
-"""What a run has trained: its networks, and images from them."""
+"""What a run has trained: its networks, and images or points from them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 from .array import Generator
 from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
-from .data import DataError, DataWarning, ImageData, PairData, load
-from .gan import ImageShape, Recipe, Request, recipe
+from .data import DataError, DataWarning, load
+from .gan import ImageShape, Recipe, Request, recipe_for
 from .gan.sampling import restore
+from .gan.schema import Data
 from .gan.streams import stream
 from .serialize import SerializeError, read_npz
 
@@ -25,7 +26,7 @@ def sample(
     labels: np.ndarray | None = None,
     inputs: np.ndarray | None = None,
 ) -> np.ndarray:
-    """``count`` images (N, C, H, W) float32 in [-1, 1] from the run in ``folder``.
+    """``count`` images (N, C, H, W) float32 in [-1, 1], or points (N, 2), of the run in ``folder``.
 
     The first images of a seed are the same whatever ``count`` is.
 
@@ -68,12 +69,12 @@ class Trained(NamedTuple):
     shape: ImageShape
 
     def sample(self, request: Request) -> np.ndarray:
-        """Images (N, C, H, W) float32 in [-1, 1]."""
+        """Images (N, C, H, W) float32 in [-1, 1], or points (N, 2)."""
         with one_blas_thread:
             return self.recipe.view.sample(self.networks, request, "cpu")
 
     def decode(self, rows: np.ndarray) -> np.ndarray:
-        """Images of rows of the view's space, see gan/explore.py."""
+        """Images, or points, of rows of the view's space, see gan/explore.py."""
         with one_blas_thread:
             return self.recipe.view.decode(self.networks, rows, "cpu")
 
@@ -81,7 +82,7 @@ class Trained(NamedTuple):
 def load_networks(folder: Path) -> Trained:
     """What the run in ``folder`` has trained, from its checkpoint."""
     config = read_config(folder)
-    chosen = recipe(config.recipe)
+    chosen = recipe_for(config.recipe, config.data)
     path = folder / "checkpoint.npz"
     if not path.is_file():
         raise RunError(f"{folder}: has no checkpoint yet, so there is nothing to sample from")
@@ -94,7 +95,7 @@ def load_networks(folder: Path) -> Trained:
     return Trained(config, chosen, networks, shape)
 
 
-def data_of(config: Config, split: str = "train") -> ImageData | PairData:
+def data_of(config: Config, split: str = "train") -> Data:
     """The data set of a run; images that it leaves out were spoken of in training."""
     places = {"data_dir": config.data_dir, "image_size": config.image_size}
     with warnings.catch_warnings():

@@ -94,26 +94,27 @@ def _begin(arguments: argparse.Namespace) -> Run:
     from . import data
     from .config import Config, RunError, choose_device
     from .evaluation.measuring import ask, expect_measurable
-    from .gan import recipe
+    from .gan import recipe_for
     from .gan.ranks import here
     from .run import Run, default_every
 
-    chosen = recipe(arguments.recipe)
+    name, folder, options = data_from(arguments)
+    chosen = recipe_for(arguments.recipe, name)
     settings = chosen.configure(settings_from(arguments.set))
     if arguments.evaluate_every is not None:
         expect_measurable(chosen)
-    name, folder, options = data_from(arguments)
     augment = augment_from(arguments, chosen.augment)
     batch, ranks = arguments.batch_size or chosen.batch_size, here().size
     steps = arguments.steps or chosen.steps
     if arguments.epochs is not None:
-        images = data.count(name, data_dir=folder)
-        if batch * ranks > images:
+        there = data.count(name, data_dir=folder)
+        if batch * ranks > there:
+            unit = "points" if data.is_points(name) else "images"
             raise RunError(
-                f"--batch-size {batch}: {data.short_name(name)} has only {images} images"
+                f"--batch-size {batch}: {data.short_name(name)} has only {there} {unit}"
                 + (f" for {ranks} processes" if ranks > 1 else "")
             )
-        steps = arguments.epochs * (images // (batch * ranks))
+        steps = arguments.epochs * (there // (batch * ranks))
     config = Config(
         recipe=chosen.name,
         settings=asdict(settings),
@@ -249,13 +250,13 @@ class _Bar:
         if self.bar is None:
             return
         done = self.run.trainer.step - self.first
-        images = self.run.config.batch_size * self.run.config.ranks
-        speed = done * images / (time.perf_counter() - self.begin)
+        samples = self.run.config.batch_size * self.run.config.ranks
+        speed = done * samples / (time.perf_counter() - self.begin)
         try:
             if rows:
                 shown = list(rows[-1].items())[1:3]  # after the step's number
                 self.losses = [f"{name} {value:.3f}" for name, value in shown]
-            said = ", ".join([*self.losses, f"{speed:.0f} images/s"])
+            said = ", ".join([*self.losses, f"{speed:.0f} {self.run.data.unit}/s"])
             self.bar.set_postfix_str(said, refresh=False)
             self.bar.update(1)
         except (OSError, ValueError):
@@ -322,5 +323,6 @@ def _watch(run: Run) -> int:
     if run.recipe.view.figures:
         print(f"  figures   {folder}/figures")
     count = "" if run.recipe.view.from_images else " -n 100"
+    count = " -n 5000" if run.trainer.shape.points else count
     print(f"  more      minigan sample {folder}{count} --seed 1")
     return 0

@@ -64,13 +64,13 @@ def _compare(arguments: argparse.Namespace) -> int:
         from ..comparison.contenders import expect_apart as expect_different
         from ..comparison.folder import claim, expect_own, plan
         from ..config import choose_device
+        from ..evaluation.points import yardstick_for
         from ..evaluation.run import splits_of
-        from ..evaluation.yardstick import Yardstick
         from ..run import free_folder
 
-    contenders = [contender(text) for text in arguments.contenders]
-    expect_different(contenders)
     name, data_dir, options = data_from(arguments)
+    contenders = [contender(text, name) for text in arguments.contenders]
+    expect_different(contenders)
     budget = Budget(
         data=name,
         data_dir=data_dir,
@@ -95,7 +95,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         own = [f"{one.name}: {text}" for one in contenders for text in one.settings.warnings()]
         for warning in [*left_out(train.skipped), *own]:
             say(f"minigan: warning: {warning}")
-        yardstick = Yardstick(train, test, arguments.n, progress=bar.show)
+        yardstick = yardstick_for(train, test, arguments.n, bar.show)
         folder = folder or free_folder(f"compare-{data.short_name(name)}")
         claim(folder, wanted)
         given = (contenders, budget, yardstick, arguments.seeds, folder)

@@ -67,7 +67,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         )
     files[0].parent.mkdir(parents=True, exist_ok=True)
     evaluation.save(*files)
-    print(f"{evaluation}\n\n  numbers   {files[0]}\n  picture   {files[1]}")
+    print(f"{evaluation}\n\n  numbers   {files[0]}")
+    if evaluation.nearest is not None:
+        print(f"  picture   {files[1]}")
     return 0
 
 

@@ -18,7 +18,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="walk through a run's latent space",
         description="Walk from one random latent to the next and back to the first, and show the "
         "images on the way: as a strip, a row for each part of the way, and as a film that goes "
-        "round.",
+        "round; of a run on points as lines through the plane.",
         epilog="example: minigan interpolate runs/cgan-mnist-1 --count 1 --label 3 --label 8",
     )
     interpolate.set_defaults(run=_interpolate)
@@ -65,6 +65,10 @@ def _interpolate(arguments: argparse.Namespace) -> int:
     trained = load_networks(folder)
     space = space_of(trained)
     labels = np.array([labels_of(trained, text) for text in asked]) if asked else None
+    if trained.shape.points:
+        from . import points
+
+        return points.interpolate(arguments, trained, labels, strip)
     images = trained.decode(walk(space, arguments.count, STEPS, arguments.seed, labels))
     scale = max(1, SIDE // images.shape[2])
     strip.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""``minigan sample``: images from a trained run, as they come or of what is asked for."""
+"""``minigan sample``: images, or points, of a trained run, as they come or as asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def add(commands: argparse._SubParsersAction) -> None:
         "sample",
         help="draw images from a trained run",
         description="Draw images from a run's networks, as a PNG grid or as an .npz with images "
-        "(N, C, H, W) float32 in [-1, 1].  What makes images from images is given those of "
+        "(N, C, H, W) float32 in [-1, 1]; of a run on points a PNG of the plane, or points (N, 2) "
+        "float32.  What makes images from images is given those of "
         "--input, else some of its own data; in a PNG each stands left of what became of it.",
         epilog="examples: minigan sample runs/cgan-mnist-1 --label 7; minigan sample "
         "runs/cgan-mnist-1 --label 3:0.5,8:0.5; minigan sample runs/pix2pix-facades-1 --input "
@@ -32,7 +33,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     sample.set_defaults(run=_sample)
     sample.add_argument("folder", type=path, metavar="DIR", help="the run folder")
-    sample.add_argument("-n", type=positive, metavar="N", help=f"images ({COUNT})")
+    sample.add_argument("-n", type=positive, metavar="N", help=f"images ({COUNT}) or points (1000)")
     sample.add_argument("--seed", type=natural, default=0, metavar="N", help="of the noise (0)")
     sample.add_argument(
         "--label", metavar="CLASS", help="of this class, or of weighted ones: 7, cat, 3:0.5,8:0.5"
@@ -64,7 +65,12 @@ def _sample(arguments: argparse.Namespace) -> int:
     if kind not in (".png", ".npz"):
         raise Usage(f"--out expects a name ending in .png or .npz, got {out}")
     expect_free(out, arguments.folder, arguments.force)
-    images, columns, inputs = _images(arguments, load_networks(arguments.folder))
+    trained = load_networks(arguments.folder)
+    if trained.shape.points:
+        from . import points
+
+        return points.sample(arguments, trained, out)
+    images, columns, inputs = _images(arguments, trained)
     out.parent.mkdir(parents=True, exist_ok=True)
     if kind == ".npz":
         write_npz(out, {"images": images})

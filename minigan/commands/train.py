@@ -7,7 +7,10 @@ import argparse
 from ..training import train
 from .arguments import natural, path, positive
 
-_DATA = "glyphs (default), mnist, cifar10, folder:PATH, pairs:PATH or pairs:DIRA,DIRB"
+_DATA = (
+    "glyphs (default), mnist, cifar10, folder:PATH, pairs:PATH or pairs:DIRA,DIRB; points in the "
+    "plane: ring, ring-2, grid, roll"
+)
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -27,7 +30,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     length = training.add_mutually_exclusive_group()
     length.add_argument("--steps", type=positive, metavar="N", help="generator steps to train")
     length.add_argument("--epochs", type=positive, metavar="N", help="or passes over the data")
-    training.add_argument("--batch-size", type=positive, metavar="N", help="images in a batch")
+    training.add_argument("--batch-size", type=positive, metavar="N", help="samples in a batch")
     training.add_argument(
         "--distributed",
         action="store_true",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..gan import Recipe, SettingError, recipe
+from ..gan import Recipe, SettingError, recipe_for
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,22 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.=-]+", "_", name)
 
 
-def contender(text: str) -> Contender:
+def contender(text: str, data: str = "glyphs") -> Contender:
     """Read ``RECIPE``, or ``RECIPE:setting=value:setting=value`` (values may hold commas).
+
+    Args:
+        data: the name of the data set that it is to play on.
 
     Raises:
         SettingError: an unknown recipe or setting, a value that it cannot have.
+        DataError: the recipe is not for such data.
 
     >>> one = contender("dcgan:activation=leaky:beta1=0.9")
     >>> one.recipe.name, one.settings.beta1
     ('dcgan', 0.9)
     """
     name, *pairs = (part.strip() for part in text.split(":"))
-    chosen = recipe(name)
+    chosen = recipe_for(name, data)
     values = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")

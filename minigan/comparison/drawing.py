@@ -14,34 +14,43 @@ from ..figures import drawing
 from ..report import save_animation
 
 Rows = list[dict[str, float]]
+NAMES = {"fcd": "Fréchet distance of features", "em": "earth mover's distance"}
 
 
-def save_curves(path: Path, rows: Mapping[str, list[Rows]], floor: float, said: str) -> None:
-    """The fcd over the steps: every seed thin, their median thick; real images as a line."""
+def save_curves(
+    path: Path,
+    rows: Mapping[str, list[Rows]],
+    floor: Mapping[str, float],
+    said: str,
+    measure: str = "fcd",
+    unit: str = "images",
+) -> None:
+    """The measure over the steps: every seed thin, their median thick; real samples as a line."""
     with drawing(path, 9, 5.5) as figure:
         at: Any = figure.subplots()
         for i, (name, seeds) in enumerate(rows.items()):
             colour, dash = STYLES[i % len(STYLES)]
             seeds = [seed for seed in seeds if seed]
             for seed in seeds:
-                step, fcd = (np.array([row[key] for row in seed]) for key in ("step", "fcd"))
-                at.plot(step, fcd, color=colour, linewidth=0.6, alpha=0.6)
+                step, each = (np.array([row[key] for row in seed]) for key in ("step", measure))
+                at.plot(step, each, color=colour, linewidth=0.6, alpha=0.6)
             if seeds:
-                step, middle = _median(seeds)
+                step, middle = _median(seeds, measure)
                 at.plot(step, middle, color=colour, linestyle=dash, linewidth=2.2, label=name)
-        at.axhline(floor, color="#404040", linewidth=1, linestyle=":", label="real images")
+        look = {"color": "#404040", "linewidth": 1, "linestyle": ":", "label": f"real {unit}"}
+        at.axhline(floor[measure], **look)
         at.set_yscale("log")
         at.set_xlabel("generator steps")
-        at.set_ylabel("Fréchet distance of features (lower is better)")
+        at.set_ylabel(f"{NAMES[measure]} (lower is better)")
         at.grid(alpha=0.3, which="both")
         figure.legend(loc="outside lower center", ncols=1 + (len(rows) > 3), fontsize=9)
         figure.suptitle(textwrap.fill(said, 100), x=0.01, ha="left", fontsize=9, parse_math=False)
 
 
-def _median(seeds: list[Rows]) -> tuple[np.ndarray, np.ndarray]:
+def _median(seeds: list[Rows], measure: str) -> tuple[np.ndarray, np.ndarray]:
     """Over the seeds, at the steps that all of them have."""
     steps = sorted(set.intersection(*({row["step"] for row in seed} for seed in seeds)))
-    table = [[row["fcd"] for row in seed if row["step"] in steps] for seed in seeds]
+    table = [[row[measure] for row in seed if row["step"] in steps] for seed in seeds]
     return np.array(steps), np.median(table, 0)
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..config import RunError
-from ..evaluation.yardstick import MEASURES
+from ..evaluation.yardstick import MEASURES, POINT_MEASURES
 from ..serialize import write_json
 
 NAME = "measures.json"
+KINDS = [{"step", *names} for names in (MEASURES, POINT_MEASURES, POINT_MEASURES[:2])]
 Rows = list[dict[str, float]]
 
 
@@ -71,7 +72,7 @@ def read_measures(folder: Path) -> Measures:
 def _is_row(row: Any) -> bool:
     return (
         isinstance(row, dict)
-        and row.keys() == {"step", *MEASURES}
+        and row.keys() in KINDS
         and isinstance(row["step"], int)
         and all(isinstance(value, float | int | None) for value in row.values())
     )

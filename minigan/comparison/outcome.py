@@ -2,11 +2,13 @@
 
 The columns of the table:
 
-    fcd           at the end
+    fcd           at the end; of points em, and so below
     best          the lowest fcd of all measurements
     swd           at the end
     checkerboard  at the end, real images = 1
     sharpness     at the end, real images = 1
+    modes         at the end, of points
+    quality       at the end, of points
     swing         how far the quality goes up and down: (Σ|Δ| - |ΣΔ|) / (n · mean) of the n changes
                   Δ of the fcd from one measurement to the next over the last half, and of its mean
                   there; 0 where it only falls, or only rises
@@ -37,9 +39,18 @@ from .folder import OUTPUTS, plan
 from .measures import Measures, Rows, read_measures
 from .race import Budget, place
 
-COLUMNS = (
-    *("fcd", "best", "swd", "checkerboard", "sharpness", "swing", "motion", "follows", "seconds"),
-)
+
+def columns(measures: Sequence[str]) -> tuple[str, ...]:
+    """The columns of what a yardstick measures.
+
+    >>> columns(MEASURES)[:5]
+    ('fcd', 'best', 'swd', 'checkerboard', 'sharpness')
+    """
+    main, *others = measures
+    return (main, "best", *others, "swing", "motion", "follows", "seconds")
+
+
+COLUMNS = columns(MEASURES)
 
 
 @dataclass(frozen=True)
@@ -49,10 +60,11 @@ class Outcome:
     Attributes:
         numbers: column -> (contenders, seeds), NaN where there is nothing.
         rows: contender -> rows of each seed.
-        floor: what real images score.
+        floor: what real images, or points, score.
         said: budget and yardstick, for the reader.
         broke: (contender, seed, step) of the runs that broke off.
         plan: what has been compared, see ``folder.plan``.
+        measures, unit: the yardstick's.
     """
 
     names: tuple[str, ...]
@@ -62,17 +74,20 @@ class Outcome:
     said: str
     broke: tuple[tuple[str, int, int], ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)
+    measures: tuple[str, ...] = MEASURES
+    unit: str = "images"
 
     def __str__(self) -> str:
         """A Markdown table: mean ± standard deviation over the seeds, the number of which may
         differ where runs broke off."""
-        shown = [c for c in COLUMNS if c == "fcd" or np.isfinite(self.numbers[c]).any()]
+        first, *others = columns(self.measures)
+        shown = [first, *(c for c in others if np.isfinite(self.numbers[c]).any())]
         lines = [f"| {' | '.join(['contender', *shown])} |", "|---" * (1 + len(shown)) + "|"]
         for i, name in enumerate(self.names):
             cells = [_cell(self.numbers[c][i]) for c in shown]
             lines.append(f"| {' | '.join([f'`{name}`', *cells])} |")
         real = [f"{self.floor[c]:.3g}" if c in self.floor else "" for c in shown]
-        lines.append(f"| {' | '.join(['real images', *real])} |")
+        lines.append(f"| {' | '.join([f'real {self.unit}', *real])} |")
         if self.broke:
             runs = [f"`{name}` (seed {seed}) at step {step}" for name, seed, step in self.broke]
             lines += ["", f"Broke off, as a loss or the images became infinite: {', '.join(runs)}."]
@@ -100,7 +115,8 @@ def summary(
     folder: Path,
 ) -> Outcome:
     """Gather what ``race`` left in ``folder``."""
-    numbers = {column: np.full((len(contenders), seeds), np.nan) for column in COLUMNS}
+    shape = (len(contenders), seeds)
+    numbers = {column: np.full(shape, np.nan) for column in columns(yardstick.measures)}
     rows: dict[str, list[Rows]] = {one.name: [] for one in contenders}
     broke = []
     for i, one in enumerate(contenders):
@@ -110,31 +126,35 @@ def summary(
             rows[one.name].append(found.rows)
             if found.broke is not None:
                 broke.append((one.name, seed, found.broke))
-            for column, value in _numbers(found, at, budget.steps).items():
+            for column, value in _numbers(found, at, budget.steps, yardstick.measures).items():
                 numbers[column][i, seed] = value
     said = (
         f"{budget.data}, {budget.steps} steps of batch {budget.batch_size}, seeds 0 to "
-        f"{seeds - 1}; mean ± standard deviation; fcd by a {yardstick.network.kind} of this data "
-        f"on {yardstick.count} samples"
+        f"{seeds - 1}; mean ± standard deviation; {yardstick.words}"
     )
     names, whole = tuple(one.name for one in contenders), plan(contenders, budget, seeds)
-    return Outcome(names, numbers, rows, yardstick.floor, said, tuple(broke), whole)
+    kind = {"measures": yardstick.measures, "unit": yardstick.unit}
+    return Outcome(names, numbers, rows, yardstick.floor, said, tuple(broke), whole, **kind)
 
 
-def _numbers(measures: Measures, folder: Path, steps: int) -> dict[str, float]:
+def _numbers(
+    found: Measures, folder: Path, steps: int, measures: Sequence[str] = MEASURES
+) -> dict[str, float]:
     """The columns of one run, of ``steps`` steps if it is whole."""
-    rows = measures.rows
+    rows = found.rows
     if not rows:
         return {}
-    step, fcd = (np.array([row[key] for row in rows]) for key in ("step", "fcd"))
-    late = fcd[len(fcd) // 2 :]
-    found = {"best": fcd.min(), "motion": _motion(folder)}
-    if measures.last() == steps:
-        found |= {name: rows[-1][name] for name in MEASURES} | {"seconds": measures.seconds}
+    step, main = (np.array([row[key] for row in rows]) for key in ("step", measures[0]))
+    late = main[len(main) // 2 :]
+    numbers = {"best": main.min()}
+    if measures == MEASURES:  # the pixels of a drawn plane say nothing
+        numbers["motion"] = _motion(folder)
+    if found.last() == steps:
+        numbers |= {name: rows[-1][name] for name in measures} | {"seconds": found.seconds}
     if len(late) > 2:
-        found["swing"] = _swing(late)
-    follows = _follows(folder, step, fcd)
-    return found if follows is None else {**found, "follows": follows}
+        numbers["swing"] = _swing(late)
+    follows = _follows(folder, step, main)
+    return numbers if follows is None else {**numbers, "follows": follows}
 
 
 def _swing(values: np.ndarray) -> float:
@@ -160,8 +180,8 @@ def _motion(folder: Path) -> float:
     return float(np.mean([np.abs(after - before).mean() for before, after in pairwise(frames)]))
 
 
-def _follows(folder: Path, step: np.ndarray, fcd: np.ndarray) -> float | None:
-    """The rank correlation of ``estimate``, as the median around each measurement, with the fcd."""
+def _follows(folder: Path, step: np.ndarray, main: np.ndarray) -> float | None:
+    """The rank correlation of ``main`` with ``estimate``, as its median around each measurement."""
     from scipy.stats import spearmanr
 
     record = read_rows(folder / "metrics.csv", int(step[-1]))
@@ -170,7 +190,7 @@ def _follows(folder: Path, step: np.ndarray, fcd: np.ndarray) -> float | None:
     estimate = np.array([row["estimate"] for row in record])
     width = max(1, int(step[1] - step[0]) // 2)
     around = [np.median(estimate[max(0, int(s) - width) : int(s)]) for s in step]
-    return float(spearmanr(around, fcd).statistic)
+    return float(spearmanr(around, main).statistic)
 
 
 def save(outcome: Outcome, folder: Path) -> list[Path]:
@@ -191,7 +211,9 @@ def save(outcome: Outcome, folder: Path) -> list[Path]:
     write_json(numbers, result)
     with atomic_write(table) as file:
         file.write(f"{outcome}\n".encode())
-    save_curves(curves, outcome.rows, outcome.floor["fcd"], outcome.said)
+    save_curves(
+        curves, outcome.rows, outcome.floor, outcome.said, outcome.measures[0], outcome.unit
+    )
     folders = {one: folder / f"{slug(one)}-seed0" / "samples" for one in outcome.names}
     save_film(film, folders)
     return paths

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config, RunError, read_config
-from ..data import ImageData
+from ..data import ImageData, PointData
 from ..evaluation.measuring import Measuring
 from ..evaluation.yardstick import Yardstick
 from ..gan import NonFiniteLoss, SettingError, Trainer
@@ -63,7 +63,9 @@ class Budget:
         )
 
 
-def expect_able(contenders: Sequence[Contender], budget: Budget, data: ImageData) -> None:
+def expect_able(
+    contenders: Sequence[Contender], budget: Budget, data: ImageData | PointData
+) -> None:
     """Find out before anything is trained whether all can be: their networks are made once.
 
     Raises:

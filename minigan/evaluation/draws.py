@@ -17,7 +17,7 @@ class Drawn(NamedTuple):
     """Samples, and how they came about."""
 
     images: np.ndarray
-    """float32 (n, C, H, W) in [-1, 1]"""
+    """float32 (n, C, H, W) in [-1, 1], or points (n, 2)"""
     labels: np.ndarray | None = None
     """the classes that they were asked to be, int64 (n,)"""
     said: str = ""
@@ -45,4 +45,4 @@ def draw(folder: Path, real: Halves, seed: int) -> Drawn:
         return Drawn(sample(folder, len(real), seed))
     weights = np.eye(space.classes, dtype=np.float32)[real.labels]
     images = sample(folder, len(real), seed, labels=weights)
-    return Drawn(images, real.labels, "asked for classes as often as real images have them")
+    return Drawn(images, real.labels, "asked for classes as often as real ones have them")

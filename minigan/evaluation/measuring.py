@@ -3,7 +3,7 @@
 ``minigan train --evaluate-every N`` leaves in the run folder
 
     yardstick.json  every how many steps, and by what it is measured
-    measures.csv    step; each of ``yardstick.MEASURES`` and, as NAME_real, its floor
+    measures.csv    step; each of the yardstick's measures and, as NAME_real, its floor
 
 A run that goes on drops the rows after its checkpoint, as those of metrics.csv, and measures what
 is missing: a run that was killed anywhere has the rows of one that never stopped.
@@ -27,8 +27,9 @@ from ..gan import Recipe, Request
 from ..run import Run
 from ..serialize import atomic_write, write_json
 from .features import Progress, silent
+from .points import yardstick_for
 from .run import held_out
-from .yardstick import MEASURES, Yardstick
+from .yardstick import Yardstick
 
 Row = dict[str, float]
 MOST = 1000  # samples in a measurement
@@ -75,13 +76,13 @@ class Measuring:
             self.keep(self.rows)
 
     def __str__(self) -> str:
-        """The last measurement, beside what real images score."""
+        """The last measurement, beside what real images or points score."""
         if not self.rows:
             return "nothing has been measured"
         floor = self.yardstick.floor
         said = [
-            f"{name} {self.rows[-1][name]:.3g} (real images {floor[name]:.3g})"
-            for name in MEASURES
+            f"{name} {self.rows[-1][name]:.3g} (real {self.yardstick.unit} {floor[name]:.3g})"
+            for name in self.yardstick.measures
             if np.isfinite(self.rows[-1][name])
         ]
         return f"{', '.join(said)} at step {self.rows[-1]['step']:.0f}"
@@ -118,16 +119,16 @@ def measuring(run: Run, progress: Progress = silent) -> Measuring | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # training speaks of what it leaves out
         others = held_out(run.config)
-    yardstick = Yardstick(run.data, others, None, progress=progress, most=MOST)
+    yardstick = yardstick_for(run.data, others, None, progress, MOST)
     if asked.keys() == {"every"}:
         write_json(path, {**asked, "yardstick": yardstick.said})
     else:
         yardstick.expect(asked.get("yardstick"), path, "it cannot be measured on alike")
 
     def keep(rows: list[Row]) -> None:
-        _write(run.folder / "measures.csv", rows, yardstick.floor)
+        _write(run.folder / "measures.csv", rows, yardstick)
 
-    rows = _read(run.folder / "measures.csv")
+    rows = _read(run.folder / "measures.csv", yardstick.measures)
     found = Measuring(run, yardstick, asked["every"], rows, keep)
     if len(found.rows) < len(rows):
         keep(found.rows)
@@ -147,11 +148,11 @@ def _asked(path: Path) -> dict[str, Any] | None:
     return asked
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path, measures: Sequence[str]) -> list[Row]:
     try:
         with open(path, newline="", encoding="utf-8") as file:
             return [
-                {"step": int(row["step"]), **{name: float(row[name]) for name in MEASURES}}
+                {"step": int(row["step"]), **{name: float(row[name]) for name in measures}}
                 for row in csv.DictReader(file)
             ]
     except FileNotFoundError:
@@ -160,12 +161,13 @@ def _read(path: Path) -> list[Row]:
         raise RunError(f"{path}: is damaged ({error})") from error
 
 
-def _write(path: Path, rows: Sequence[Row], floor: Row) -> None:
+def _write(path: Path, rows: Sequence[Row], yardstick: Yardstick) -> None:
+    names, floor = yardstick.measures, yardstick.floor
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(["step", *(column for name in MEASURES for column in (name, f"{name}_real"))])
+    table.writerow(["step", *(column for name in names for column in (name, f"{name}_real"))])
     for row in rows:
-        pairs = ((row[name], floor[name]) for name in MEASURES)
+        pairs = ((row[name], floor[name]) for name in names)
         table.writerow([row["step"], *(f"{v:.9g}" for pair in pairs for v in pair)])
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())

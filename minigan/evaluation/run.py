@@ -12,15 +12,16 @@ import numpy as np
 
 from .. import data
 from ..config import Config, RunError, read_config
-from ..data import DataError, ImageData
+from ..data import DataError, ImageData, PairData, PointData
 from ..data.pictures import split_folder
 from ..data.registry import parsed
 from ..serialize import atomic_write, read_npz, write_json
 from .draws import Draw, draw
 from .features import VERSION, FeatureNetwork, Progress, feature_network, silent
 from .halves import Halves, halves
-from .measures import measure
+from .measures import Metrics, measure
 from .neighbours import picture
+from .points import measure_points
 from .table import table
 
 
@@ -31,22 +32,25 @@ class Evaluation:
     Attributes:
         result: what ``evaluation.json`` holds: the run ("recipe", "data", "step"); "count", "seed"
             and "samples" (how they were made, if that needs saying); "real", where the images came
-            from; "network"; and "metrics", see ``measure``. Infinite values are None.
-        nearest: the picture of samples above their nearest training images, uint8.
+            from; "network", None for points; and "metrics", see ``measure`` and ``measure_points``.
+            Infinite values are None.
+        nearest: the picture of samples above their nearest training images, uint8; None of points.
     """
 
     result: dict[str, Any]
-    nearest: np.ndarray
+    nearest: np.ndarray | None
 
     def __str__(self) -> str:
         """The result as a table."""
         return table(self.result)
 
     def save(self, numbers: Path, nearest: Path) -> None:
-        """Write the result as JSON and the picture as PNG, atomically."""
+        """Write the result as JSON and the picture, if there is one, as PNG, atomically."""
         from PIL import Image
 
         write_json(numbers, self.result)
+        if self.nearest is None:
+            return
         with atomic_write(nearest) as file:
             Image.fromarray(self.nearest).save(file, format="PNG", optimize=True)
 
@@ -64,8 +68,8 @@ def evaluate(
     """Measure the run in ``folder``; nothing is written there.
 
     ``count`` samples are compared with as many real images, and so are as many other real images,
-    which gives each metric's floor. The real images are drawn from the test split; where there is
-    none, from the training images, and the result says so.
+    which gives each metric's floor; points with points. The real ones are drawn from the test
+    split; where there is none, from what was trained on, and the result says so.
 
     Args:
         folder: the run.
@@ -77,7 +81,7 @@ def evaluate(
         progress: told of what is being done.
 
     Raises:
-        RunError: no run, no checkpoint, a run on other data than images, too few real images,
+        RunError: no run, no checkpoint, a run on pairs of images, too few real images,
             samples that are not finite.
         DataError, SerializeError: the data set or the checkpoint cannot be read.
     """
@@ -87,16 +91,14 @@ def evaluate(
     train, test = splits_of(config, data_dir)
     real = halves(train, test, count, seed)
     samples, labels, said = sampler(folder, real, seed)
-    if samples.shape[1:] != train.images.shape[1:]:
+    if samples.shape[1:] != real.first.shape[1:]:
         raise RunError(
-            f"{folder}: its samples have the shape {samples.shape[1:]}, the images of {train.name} "
-            f"{train.images.shape[1:]}; is it the data that it was trained on?"
+            f"{folder}: its samples have the shape {samples.shape[1:]}, the {train.unit} of "
+            f"{train.name} {real.first.shape[1:]}; is it the data that it was trained on?"
         )
     if not np.isfinite(samples).all():
         raise RunError(f"{folder}: its samples are not finite, so there is nothing to measure")
-    if network is None:
-        network = feature_network(train, progress=progress)
-    metrics, neighbours = measure(samples, train, real, network, labels=labels, progress=progress)
+    metrics, described, nearest = _measured(samples, labels, train, real, network, progress)
     result = {
         "recipe": config.recipe,
         "data": train.name,
@@ -105,13 +107,30 @@ def evaluate(
         "seed": seed,
         "samples": said,
         "real": real.said,
-        "network": _described(network, real),
+        "network": described,
         "metrics": {
             name: {key: value if np.isfinite(value) else None for key, value in values.items()}
             for name, values in metrics.items()
         },
     }
-    return Evaluation(result, picture(samples, train, neighbours))
+    return Evaluation(result, nearest)
+
+
+def _measured(
+    samples: np.ndarray,
+    labels: np.ndarray | None,
+    train: ImageData | PointData,
+    real: Halves,
+    network: FeatureNetwork | None,
+    progress: Progress,
+) -> tuple[Metrics, dict[str, Any] | None, np.ndarray | None]:
+    """The metrics, the network that was looked through, the picture of the nearest images."""
+    if isinstance(train, PointData):
+        return measure_points(samples, train, real, labels), None, None
+    if network is None:
+        network = feature_network(train, progress=progress)
+    metrics, neighbours = measure(samples, train, real, network, labels=labels, progress=progress)
+    return metrics, _described(network, real), picture(samples, train, neighbours)
 
 
 def _step(folder: Path) -> int:
@@ -125,17 +144,15 @@ def _step(folder: Path) -> int:
         raise RunError(f"{path}: is not the checkpoint of a training ({error})") from error
 
 
-def splits_of(
-    config: Config, data_dir: str | os.PathLike[str] | None = None
-) -> tuple[ImageData, ImageData | None]:
-    """The run's training images, and the test images where the data set has some."""
+def splits_of(config: Config, data_dir: str | os.PathLike[str] | None = None) -> tuple[Any, Any]:
+    """The run's training images or points, and the test ones where the data set has some."""
     train = data.load(config.data, **_options(config, data_dir))
-    if not isinstance(train, ImageData):
+    if isinstance(train, PairData):
         raise RunError(f"measuring expects a run on single images, {train.name} has {train.unit}")
     return train, held_out(config, data_dir)
 
 
-def held_out(config: Config, data_dir: str | os.PathLike[str] | None = None) -> ImageData | None:
+def held_out(config: Config, data_dir: str | os.PathLike[str] | None = None) -> Any:
     """The images that a run of ``config`` does not learn from, where the data set has some."""
     kind, folders = parsed(config.data)
     if kind == "folder":

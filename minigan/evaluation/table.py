@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from .points import MOST_MOVED
+
 _ROWS = {
     "frechet_classifier_distance": ("Fréchet classifier distance (FCD)", "lower is better"),
     "frechet_autoencoder_distance": ("Fréchet autoencoder distance", "lower is better"),
     "kernel_classifier_distance": ("kernel classifier distance", "lower is better"),
     "kernel_autoencoder_distance": ("kernel autoencoder distance", "lower is better"),
+    "modes_captured": ("modes captured", "higher is better"),
+    "high_quality_share": ("within 3 std of a mode, share", "higher is better"),
+    "earth_movers_distance": ("earth mover's distance, exact", "lower is better"),
     "precision": ("precision", "higher is better"),
     "recall": ("recall", "higher is better"),
     "density": ("density", "higher is better"),
@@ -36,8 +41,11 @@ def table(result: dict[str, Any]) -> str:
         + (f" {result['samples']}" if result["samples"] else "")
         + f" (seed {result['seed']})",
         f"against {result['real']}; real: as many others of them in the samples' place",
-        f"features of {_network(network, result['data'])}",
     ]
+    if network is not None:
+        lines.append(f"features of {_network(network, result['data'])}")
+    elif count > MOST_MOVED:
+        lines.append(f"earth mover's distance of {MOST_MOVED} of them")
     if count < _FEW:
         lines.append(f"only {count} samples: small differences mean nothing")
     lines += ["", f"{'':34}{'samples':>17}{'real':>17}"]

@@ -6,7 +6,13 @@
     sharpness     energy at high frequencies, real images = 1
 
 The last two are ratios of ``metrics.checkerboard_energy`` and ``metrics.high_frequency_energy``.
-All samples meet the same real images, features and seeds.
+All samples meet the same real images, features and seeds.  Points have measures of their own, see
+evaluation/points.py:
+
+    em            exact earth mover's distance
+    swd           sliced Wasserstein distance
+    modes         modes with a sample within 3 std
+    quality       share of samples within 3 std of a mode
 """
 
 from __future__ import annotations
@@ -30,6 +36,7 @@ from .features import VERSION, FeatureNetwork, Progress, feature_network, silent
 from .halves import MOST, halves
 
 MEASURES = ("fcd", "swd", "checkerboard", "sharpness")
+POINT_MEASURES = ("em", "swd", "modes", "quality")
 _PROJECTIONS = 200
 # What a reader calls the entries of ``Yardstick.said``.
 _CALLED = {"count": "-n", "seed": "seed", "network": "network", "version": "network version"}
@@ -47,12 +54,18 @@ class Yardstick:
         progress: told of that network's training.
 
     Attributes:
+        measures: the names of what is measured, the one that says most first.
+        unit: what is measured: "images".
+        words: by what, for the reader.
         floor: what other real images score in the samples' place.
         said: all that two yardsticks for one data set can differ in, as JSON has it.
 
     Raises:
         RunError: there are not twice ``count`` real images.
     """
+
+    measures: tuple[str, ...] = MEASURES
+    unit = "images"
 
     def __init__(
         self,
@@ -73,6 +86,7 @@ class Yardstick:
             "network": self.network.kind,
             "version": VERSION,
         }
+        self.words = f"fcd by a {self.network.kind} of this data on {self.count} samples"
         self._features = self.network(real.first)[0]
         self._even = not (train.images.shape[2] % 2 or train.images.shape[3] % 2)
         self._pixels, others = centred(real.first), centred(real.second)

@@ -1,4 +1,4 @@
-"""Fully connected networks on images of any shape, as in the first GAN."""
+"""Fully connected networks on images of any shape, as in the first GAN, or on points."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def mlp_generator(
     activation: str = "leaky",
     norm: str = "none",
 ) -> nn.Sequential:
-    """latent → widths → C·H·W → tanh → (C, H, W)."""
+    """latent → widths → C·H·W → tanh → (C, H, W); points end at → 2, as they lie anywhere."""
     layers: Layers = []
     for before, after in pairwise([latent, *widths]):
         layers += [
@@ -29,6 +29,8 @@ def mlp_generator(
             activation_layer(activation),
         ]
     last = nn.Linear(widths[-1] if widths else latent, prod(shape.size))
+    if shape.points:
+        return nn.Sequential(*layers, last)
     return nn.Sequential(*layers, last, nn.Tanh(), nn.Unflatten(1, shape.size))
 
 
@@ -36,7 +38,7 @@ def mlp_critic(
     shape: ImageShape, widths: Sequence[int] = (512, 256), norm: str = "none"
 ) -> nn.Sequential:
     """C·H·W → widths → 1, LeakyReLU between; no norm after the first layer, as in DCGAN."""
-    layers: Layers = [nn.Flatten()]
+    layers: Layers = [] if shape.points else [nn.Flatten()]
     for i, (before, after) in enumerate(pairwise([prod(shape.size), *widths])):
         layers.append(nn.Linear(before, after))
         layers += norm_layers(norm, after, flat=True) if i else []

@@ -83,7 +83,7 @@ def pair(settings: Any, shape: ImageShape, rng: Generator) -> Networks:
         return started(settings, shape, rng)
     if not shape.classes:
         raise SettingError(
-            f"label_at={settings.label_at} needs data with labels, and these images have none; "
+            f"label_at={settings.label_at} needs data with labels, and these have none; "
             "give label_at=none or other data"
         )
     labelled = partial(Labelled, classes=shape.classes, label_at=settings.label_at)

@@ -7,6 +7,7 @@ name=value`` on the command line replaces them.
 
 from __future__ import annotations
 
+import os
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -16,20 +17,24 @@ import numpy as np
 
 from .._tensor import Tensor
 from ..array import Generator
-from ..data import ImageData, PairData
+from ..data import ImageData, PairData, PointData
 from ..nn import Module
 from ..optim import Optimizer
+from ..plane import Plane
+from ..report import save_grid
 from .values import SettingError, read
 
-Data = ImageData | PairData
+Data = ImageData | PairData | PointData
 
 
 class ImageShape(NamedTuple):
     """The images a system is made for, and what is known of them.
 
+    Points in the plane count as images of 2 channels and no pixels: their size is (2,).
+
     Attributes:
         channels, height, width: of an image.
-        classes: how many there are; 0 where images have no labels.
+        classes: how many there are; 0 where there are no labels.
         inputs: channels of the images that these are made from, in pairs; else 0.
     """
 
@@ -40,9 +45,14 @@ class ImageShape(NamedTuple):
     inputs: int = 0
 
     @property
-    def size(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
-        return self[:3]
+    def size(self) -> tuple[int, ...]:
+        """Of one sample: (C, H, W), or (2,)."""
+        return self[:1] if self.points else self[:3]
+
+    @property
+    def points(self) -> bool:
+        """Whether these are points."""
+        return not self.height
 
 
 class Networks(NamedTuple):
@@ -110,6 +120,10 @@ class Grid(NamedTuple):
     images: np.ndarray
     columns: int
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it as a PNG, atomically."""
+        save_grid(path, np.nan_to_num(self.images), self.columns)
+
 
 class Request(NamedTuple):
     """What someone wants to see from a trained system.
@@ -134,9 +148,9 @@ class View(NamedTuple):
     moving average in the generator's place, where there is one.
 
     Attributes:
-        examples: (networks, data, rng) → arrays that all pictures of a run are drawn from.
-        pictures: (networks, examples, device) → Grid.
-        sample: (networks, request, device) → images (N, C, H, W) in [-1, 1].
+        examples: (networks, data, rng) → what all pictures of a run are drawn from.
+        pictures: (networks, examples, device) → Grid; Plane where the data are points.
+        sample: (networks, request, device) → images (N, C, H, W) in [-1, 1], or points (N, 2).
         shapes: (networks, shape) → input shapes of each network by its name, batch included.
         from_images: whether ``sample`` needs the request's inputs.
         figures: pictures for the end of a run, by file name: (networks, data, path, device) writes
@@ -145,8 +159,8 @@ class View(NamedTuple):
         decode: and what it makes of them: (networks, rows (N, width), device) → images as above.
     """
 
-    examples: Callable[[Any, Data, np.random.Generator], tuple[np.ndarray, ...]]
-    pictures: Callable[[Any, tuple[np.ndarray, ...], str], Grid]
+    examples: Callable[[Any, Data, np.random.Generator], tuple[Any, ...]]
+    pictures: Callable[[Any, tuple[Any, ...], str], Grid | Plane]
     sample: Callable[[Any, Request, str], np.ndarray]
     shapes: Callable[[Any, ImageShape], dict[str, tuple[tuple[int, ...], ...]]]
     from_images: bool = False
@@ -173,7 +187,7 @@ class Recipe:
         view: how it shows what it has learnt.
         critic_loss: of a GAN: (settings, critic, real, fake, rng, known) → Losses.
         generator_loss: of a GAN: (settings, critic, fake, rng, known) → Losses.
-        data: what it learns from, single images or pairs.
+        data: what it learns from: single images, pairs, or points (see gan/points.py).
         augment: random changes of the data where nothing else is asked for, see data/augment.py.
         side: pixels of the images that its networks are usually shown for.
         kind: (settings, step) → what tells that step from steps that do other things: those of one

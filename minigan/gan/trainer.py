@@ -21,11 +21,12 @@ from .. import fused
 from .._tensor import Tensor
 from ..array import Generator
 from ..autograd import no_grad
-from ..data import Background, Batches, DataError, ImageData, PointData, augmentation
+from ..data import Background, Batches, DataError, ImageData, PairData, PointData, augmentation
 from ..nn import BatchNorm1d
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LinearLR
+from ..plane import Plane
 from .conditional import Labelled
 from .graphed import Graphs
 from .latents import draw_latents, one_hot, parts_of
@@ -36,6 +37,8 @@ from .schema import NOTHING, Data, Grid, ImageShape, Known, Recipe
 from .state import load_state, state_of
 from .streams import stream
 
+_NEEDED = {ImageData: "single images", PairData: "pairs of images", PointData: "points"}
+
 
 class Trainer:
     """Trains ``recipe`` on ``data``.
@@ -43,8 +46,8 @@ class Trainer:
     Args:
         recipe: which system.
         settings: from ``recipe.configure``.
-        data: images, uint8 (N, C, H, W), or pairs, as the recipe needs.
-        batch_size: images per batch.
+        data: images, uint8 (N, C, H, W), or pairs, or points, as the recipe needs.
+        batch_size: samples per batch.
         seed: of everything random.
         device: where to compute.
         augment: random changes of the images, see ``data.augmentation``; the batches are then made
@@ -78,8 +81,9 @@ class Trainer:
         graphs: bool = True,
     ):
         if not isinstance(data, recipe.data):
-            needed = "single images" if recipe.data is ImageData else "pairs of images"
-            raise DataError(f"data set: {recipe.name} needs {needed}, {data.name} has {data.unit}")
+            raise DataError(
+                f"data set: {recipe.name} needs {_NEEDED[recipe.data]}, {data.name} has {data.unit}"
+            )
         self.recipe, self.settings, self.device = recipe, settings, device
         self.batch_size, self.seed, self.ranks = batch_size, seed, ranks
         self.batches = _batches(data, batch_size, stream(seed, "data"), augment, ranks)
@@ -153,7 +157,7 @@ class Trainer:
         return Tensor(first).to(device=self.device), second
 
     def batch(self) -> tuple[Tensor, Tensor | None]:
-        """The next images (N, C, H, W), from -1 to 1, and their classes, one-hot."""
+        """The next images (N, C, H, W), from -1 to 1, or points (N, 2); their classes, one-hot."""
         return self.source()
 
     def pair(self) -> tuple[Tensor, Tensor]:
@@ -252,10 +256,11 @@ class Trainer:
         return self.networks._replace(generator=self.average) if averaged else self.networks
 
     def generate(self, latents: Tensor) -> np.ndarray:
-        """Images (N, C, H, W) float32 in [-1, 1] from latents, by the average if there is one."""
+        """Images (N, C, H, W) float32 in [-1, 1], or points (N, 2), from latents, by the average if
+        there is one."""
         return generate(self.shown().generator, latents, self.device)
 
-    def pictures(self, examples: tuple[np.ndarray, ...]) -> Grid:
+    def pictures(self, examples: tuple[Any, ...]) -> Grid | Plane:
         """What the system makes of ``examples`` now."""
         return self.recipe.view.pictures(self.shown(), examples, self.device)
 
@@ -284,7 +289,7 @@ def shape_of(data: Data) -> ImageShape:
     if isinstance(data, ImageData):
         return ImageShape(*data.images.shape[1:], classes=data.classes)
     if isinstance(data, PointData):
-        return ImageShape(data.points.shape[1], 1, 1)
+        return ImageShape(data.points.shape[1], 0, 0, data.classes)
     return ImageShape(*data.targets.shape[1:], inputs=data.inputs.shape[1])
 
 

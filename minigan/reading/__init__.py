@@ -24,6 +24,7 @@ def reading(
     columns: Mapping[str, Any],
     lines: Mapping[str, tuple[float, str]],
     options: Mapping[str, Any] | None = None,
+    unit: str = "images",
 ) -> list[str]:
     """Sentences about the curves of a run, each on one line, the troubles first.
 
@@ -37,6 +38,7 @@ def reading(
         lines: column -> (value, how it is written) where it stands at equilibrium.
         options: the run's settings by name. Suggestions name these only, so without them there are
             few.
+        unit: what is generated, "images" or "points".
 
     Raises:
         ValueError: no "step", or columns that are not 1-D and of one length.
@@ -69,7 +71,7 @@ def reading(
     traces = {name: Trace(step, values) for name, values in arrays.items()}
     whole = {name: trace for name, trace in traces.items() if len(trace) >= ENOUGH}
     said = troubles.not_finite(Curves(traces, lines, options or {}), len(step))
-    curves = Curves(whole, lines, options or {})
+    curves = Curves(whole, lines, options or {}, unit)
     for look in (
         troubles.explosion,
         players.winner,

@@ -24,12 +24,12 @@ def estimate(curves: Curves) -> list[str]:
         advice = f"; try --set n_critic={2 * n_critic}" if n_critic > 1 else ""
         return [
             f"the critic's estimate has been negative for the last {below} steps, now "
-            f"{text(trace.end)}: the critic puts generated images above real ones, so it lags "
-            f"behind the generator and measures nothing{advice}"
+            f"{text(trace.end)}: the critic puts generated {curves.unit} above real ones, so "
+            f"it lags behind the generator and measures nothing{advice}"
         ]
     trend = trace.trend(SETTLED)
     meaning = {
-        "falling": ": by its measure the images still come nearer to the real ones"
+        "falling": f": by its measure the {curves.unit} still come nearer to the real ones"
         + _longer(curves),
         "rising": ": the critic gains faster than the generator answers",
         "flat": "",

@@ -71,7 +71,7 @@ def _classes(curves: Curves) -> list[str]:
     span = f"class_loss {text(start)} at the start, {text(end)} in the last tenth"
     if "class_accuracy" in curves:
         share = curves["class_accuracy"].level(0.9, 1)
-        span += f", {share:.0%} of the real images named rightly"
+        span += f", {share:.0%} of the real {curves.unit} named rightly"
     if end <= LEARNT * start:
         return [f"the classes are learnt: {span}"]
     if end >= UNLEARNT * start:

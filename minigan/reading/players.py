@@ -68,14 +68,14 @@ def _nearness(curves: Curves, line: float) -> list[str]:
         return [
             f"the players are in balance: for the last {near} steps d_loss has been within "
             f"{BALANCE:.0%} of its equilibrium; now {standing}: a discriminator that cannot tell "
-            "the images apart does as well: they are alike, or it has learnt too little; the "
-            "samples show which"
+            f"the {curves.unit} apart does as well: they are alike, or it has learnt too little; "
+            "the samples show which"
         ]
     over = trace.held(lambda loss: loss > (1 + BALANCE) * line)
     if over >= HELD:
         return [
             f"the generator is ahead: {standing}; for the last {over} steps the discriminator has "
-            "done worse than one that cannot tell the images apart" + _strengthen(curves)
+            f"done worse than one that cannot tell the {curves.unit} apart" + _strengthen(curves)
         ]
     under = trace.held(lambda loss: loss < (1 - BALANCE) * line)
     if under >= HELD:

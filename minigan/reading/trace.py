@@ -121,6 +121,7 @@ class Curves:
         traces: by column, those with at least one finite value.
         lines: (value, how it is written) of the columns that have an equilibrium.
         options: the run's settings by name; a suggestion uses no others.
+        unit: what is generated, "images" or "points".
     """
 
     def __init__(
@@ -128,8 +129,9 @@ class Curves:
         traces: Mapping[str, Trace],
         lines: Mapping[str, tuple[float, str]],
         options: Mapping[str, Any],
+        unit: str = "images",
     ):
-        self.traces, self.lines, self.options = traces, lines, options
+        self.traces, self.lines, self.options, self.unit = traces, lines, options, unit
 
     def __contains__(self, name: str) -> bool:
         return name in self.traces

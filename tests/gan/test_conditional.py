@@ -108,7 +108,7 @@ def test_told_fixes_the_labels_of_a_labelled_critic_only():
 def test_unlabelled_images_are_refused(name):
     chosen = recipe(name)
     settings = chosen.configure({"label_at": "hidden"})
-    with pytest.raises(SettingError, match="label_at=hidden needs data with labels, and these im"):
+    with pytest.raises(SettingError, match="label_at=hidden needs data with labels, and these "):
         Trainer(chosen, settings, bands(labelled=False), batch_size=4, seed=0)
 
 

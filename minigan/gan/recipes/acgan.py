@@ -52,7 +52,7 @@ def networks(settings: Settings, shape: ImageShape, rng: Generator) -> Networks:
     if not shape.classes:
         raise SettingError(
             "acgan needs data with labels, from which its discriminator learns the classes, and "
-            "these images have none; infogan finds classes without"
+            "these have none; infogan finds classes without"
         )
     headed = partial(Headed, classes=shape.classes)
     return started(settings, shape, rng, shape.classes, finish=headed)
