@@ -6,7 +6,7 @@ A DCGAN step (critic on a real and on a fake batch, generator, Adam): on 28×28 
 benchmarks/workloads.py) for batches of 1 to 512, and on square images of 16 to 128 pixels, 16 at a
 time, by networks that halve and double until 4×4 are left.  Median of several steps, and the
 arithmetic of the step's convolutions and matrix products.  Leaves scaling.json and scaling.png.
-See benchmarks/step.py about the environment.
+See benchmarks/step.py about the environment, and about the same on a GPU (--scaling).
 """
 
 from __future__ import annotations
@@ -17,40 +17,23 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from benchmarks import worker, workloads
+from benchmarks.options import Options
 from benchmarks.step import FORCING
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 SIDES = (16, 32, 64, 128)
-WIDTH = 32  # channels of the critic's first layer
-SIDE_BATCH = 16
 SECONDS = 3.0  # for each point, and at least three steps
 RESULTS = Path(__file__).parent / "results"
-
-
-def networks(lib: Any, side: int) -> tuple[Any, Any, tuple[int, ...]]:
-    """Generator and critic with BatchNorm for RGB images, and the shape of a batch."""
-    nn, doublings = lib.nn, side.bit_length() - 3
-    widths = [WIDTH << i for i in range(doublings)]
-    down: list[Any] = [nn.Conv2d(3, WIDTH, 4, 2, 1), nn.LeakyReLU(0.2)]
-    for before, after in pairwise(widths):
-        down += [nn.Conv2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
-    down += [nn.Flatten(), nn.Linear(widths[-1] * 16, 1)]
-    up: list[Any] = [nn.Linear(100, widths[-1] * 16), nn.Unflatten(1, (widths[-1], 4, 4))]
-    for before, after in pairwise(widths[::-1]):
-        up += [nn.BatchNorm2d(before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1)]
-    up += [nn.BatchNorm2d(WIDTH), nn.ReLU(), nn.ConvTranspose2d(WIDTH, 3, 4, 2, 1), nn.Tanh()]
-    return nn.Sequential(*up), nn.Sequential(*down), (SIDE_BATCH, 3, side, side)
 
 
 def point(step: Callable[[], float]) -> dict[str, float]:
     """Median milliseconds, and the arithmetic in GFLOP."""
     step()
-    gflop = worker._arithmetic(step) / 1e9
+    gflop = worker.arithmetic(step) / 1e9
     times: list[float] = []
     until = time.perf_counter() + SECONDS
     while len(times) < 3 or time.perf_counter() < until:
@@ -65,17 +48,16 @@ def measured(numbers: list[int]) -> dict[str, Any]:
     import minigan
     from minigan.cpu.threads import one_blas_thread
 
-    options = workloads.Options(frozen=True)
+    options = Options(frozen=True)
     found: dict[str, Any] = {"batch": {}, "side": {}}
     with one_blas_thread:
         for threads in numbers:
             minigan.set_num_threads(threads)
             for batch in BATCHES:
-                parts = workloads._dcgan(minigan, 28, norm=True)
-                step = workloads.dcgan_step(minigan, options, *parts[:2], (batch, 1, 28, 28))
+                step = workloads.make(f"W1@{batch}", minigan, options)
                 found["batch"].setdefault(str(threads), {})[str(batch)] = point(step)
             for side in SIDES:
-                step = workloads.dcgan_step(minigan, options, *networks(minigan, side))
+                step = workloads.make(f"S{side}", minigan, options)
                 found["side"].setdefault(str(threads), {})[str(side)] = point(step)
     return found
 

@@ -4,6 +4,7 @@
     python -m benchmarks.step --workloads W1-gp,cgan,vae    others (see benchmarks/workloads.py)
     python -m benchmarks.step --torch ../venv/bin/python    PyTorch lives in another environment
     python -m benchmarks.step --json FILE                   keep the figures
+    python -m benchmarks.step --device cuda                 on a GPU: see benchmarks/step_cuda.py
 
 Every contestant is a process of its own and takes its turn for a few steps, round after round, so
 that the machine's moods hit all alike.  Given are the median of all steps with the middle half of
@@ -113,8 +114,18 @@ def table(rows: list[dict], gflops: float) -> str:
 
 
 def main() -> None:
+    device = argparse.ArgumentParser(add_help=False)
+    device.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    chosen, rest = device.parse_known_args()
+    if chosen.device == "cuda":
+        from benchmarks import step_cuda
+
+        step_cuda.main(rest)
+        return
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.RawDescriptionHelpFormatter
+        parents=[device],
+        description=__doc__.splitlines()[0],
+        epilog="on a GPU: the options of --device cuda --help",
     )
     parser.add_argument("--workloads", default="W1,W2", help="separated by commas (%(default)s)")
     parser.add_argument("--engines", default="minigan,eager,best", help="(%(default)s)")

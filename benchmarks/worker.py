@@ -14,8 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from benchmarks import workloads
+from benchmarks.options import Options
 from benchmarks.step import SLOW
-from benchmarks.workloads import WORKLOADS, Options
 
 
 def _minigan(workload: str, threads: int) -> tuple[Callable[[], float], str, int]:
@@ -26,12 +27,12 @@ def _minigan(workload: str, threads: int) -> tuple[Callable[[], float], str, int
 
     minigan.set_num_threads(threads)
     one_blas_thread.__enter__()  # for as long as the process lives, as minigan train does
-    step = WORKLOADS[workload](minigan, Options(frozen=True))
+    step = workloads.make(workload, minigan, Options(frozen=True))
     versions = f"minigan {minigan.__version__}, NumPy {numpy.__version__}, {_blas()}"
-    return step, versions, _arithmetic(step)
+    return step, versions, arithmetic(step)
 
 
-def _arithmetic(step: Callable[[], float]) -> int:
+def arithmetic(step: Callable[[], Any]) -> int:
     """Operations of one step's convolutions and matrix products, by the plain algorithms."""
     import minigan
     from minigan.autograd import op_hook
@@ -70,7 +71,7 @@ def _torch(workload: str, threads: int, best: bool) -> tuple[Callable[[], float]
             return value if flat else value.to(memory_format=torch.channels_last)
 
         options = Options(frozen=True, prepare=prepare, adam={"fused": True})
-    return WORKLOADS[workload](torch, options), f"torch {torch.__version__}"
+    return workloads.make(workload, torch, options), f"torch {torch.__version__}"
 
 
 def _reader(engine: str, workload: str, threads: int) -> tuple[Callable[[], float], str]:
