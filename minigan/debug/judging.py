@@ -18,11 +18,7 @@ from ..array import to_device
 from .bounds import bound
 from .source import Line, describe, user_line
 
-COPIES = {
-    "Clone",
-    "Contiguous",
-    "ToDevice",
-}  # made where memory asks for them: no two devices alike
+COPIES = {"Clone", "Contiguous", "ToDevice"}  # each device makes them where its memory asks for it
 ROUNDINGS = 256  # of the largest number: what lies apart where no operation is known to judge by
 
 
@@ -75,6 +71,8 @@ class Record:
 
 
 def recorder(records: list[Record]) -> Callable[[Call, Callable[[], Any]], Any]:
+    """The op hook of the first run, which adds to ``records``."""
+
     def record(call: Call, run: Callable[[], Any]) -> Any:
         if type(call.function).__name__ in COPIES:
             return run()
@@ -143,7 +141,7 @@ class Judge:
         result = run()
         self.rule, self.apart, self.next = None, False, record.end
         for given, gradient in zip(record.results, result, strict=True):
-            if isinstance(gradient, Tensor):
+            if isinstance(gradient, Tensor) and given is not None:
                 self._judge("the gradient rule of", call, line, record, given, gradient)
         return result
 

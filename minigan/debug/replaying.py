@@ -57,7 +57,8 @@ def replay(
     Operations are matched by their order.  On the second device each gets the very numbers that
     it got on the first, so that errors do not add up and each is judged alone: by the rounding
     errors that it may have (``minigan.debug.bounds``).  What lies between operations (an optimizer,
-    a change in place, a copy) shows in the next operation's inputs.
+    a change in place, a copy) shows in the next operation's inputs; what a GPU replays as a CUDA
+    graph (``Trainer(…, graphs=False)`` does not) does not show.
 
     Default generators start from ``seed`` on both devices, and draw the same numbers.  Inputs and
     results of all operations of the first run are kept on the CPU meanwhile: take a small batch.
