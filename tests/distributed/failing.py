@@ -7,7 +7,7 @@ from minigan.config import RunError
 from minigan.distributed.process_group import current
 from minigan.gan import Trainer
 
-train_step, Follower = Trainer.train_step, together.Follower
+advance, Follower = Trainer.advance, together.Follower
 
 
 class FailsAtTheBeginning(Follower):
@@ -18,12 +18,12 @@ class FailsAtTheBeginning(Follower):
 def fails_at_step_4(self):
     if self.step == 3 and current().rank == 1:
         raise KeyError("planted")
-    return train_step(self)
+    return advance(self)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "at the beginning":
         together.Follower = FailsAtTheBeginning
     else:
-        Trainer.train_step = fails_at_step_4
+        Trainer.advance = fails_at_step_4
     sys.exit(cli.main(["train", *sys.argv[2:]]))
