@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -24,6 +25,7 @@ from . import cuda
 from ._console import INTERRUPTED, interrupts_noted, say
 from .config import Config, RunError
 from .cpu.threads import get_num_threads, set_num_threads
+from .data import DataWarning
 from .distributed import barrier, broadcast, destroy_process_group, init_process_group
 from .distributed.process_group import current, tell
 from .gan import NonFiniteLoss
@@ -86,8 +88,10 @@ def train_together(lead: Callable[[], Run], watch: Callable[[Run], int], gpus: b
         _share_the_machine(gpus, agreed)
         run = agreed(lead if rank == 0 else lambda: None)
         config = tell(None if run is None else asdict(run.config))
-        run = agreed(lambda: run or Follower(Config(**config)))
+        run = agreed(lambda: run or _followed(Config(**config)))
         try:
+            size = tell([len(run.data), *run.trainer.shape])
+            agreed(lambda: _expect_data(run, size))
             _share(run)
             if rank == 0 and current().size > 1:
                 say(f"{current().size} processes, {run.config.batch_size} images each in a step")
@@ -96,6 +100,22 @@ def train_together(lead: Callable[[], Run], watch: Callable[[Run], int], gpus: b
             run.close()
         barrier()
     return code
+
+
+def _followed(config: Config) -> Follower:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # rank 0 speaks of what it leaves out
+        return Follower(config)
+
+
+def _expect_data(run: Run, size: list[int]) -> None:
+    """Where the ranks' machines have files of their own, they must be the same."""
+    own = [len(run.data), *run.trainer.shape]
+    if own != size:
+        raise RunError(
+            f"--data: process {current().rank} finds other data in {run.config.data} on "
+            f"{platform.node()} than process 0 (count, channels, height, width …: {own} and {size})"
+        )
 
 
 def _follow(run: Run) -> int:

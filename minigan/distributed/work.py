@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 EAGER = 100  # questions at once before the first pause
-PAUSE = 5e-5  # seconds
+PAUSE, LONGEST = 5e-5, 2e-3  # seconds: a pause grows with the time that was waited
 
 
 class Work:
@@ -37,6 +37,8 @@ class Work:
         for _ in range(EAGER):
             if self.is_completed():
                 return True
+        pause = PAUSE
         while not self.is_completed():
-            time.sleep(PAUSE)
+            time.sleep(pause)
+            pause = min(pause * 1.1, LONGEST)
         return True

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import ranks
 
 from minigan import cli, together
-from minigan.config import read_config
+from minigan.config import RunError, read_config
 from minigan.data import DataError
 from minigan.record import read_rows
 from minigan.serialize import read_npz
@@ -161,6 +162,20 @@ def test_a_rank_that_fails_ends_all_and_says_why_once(tmp_path, kind, code, said
 )
 def test_mpiexec_exits_as_the_command_does(error, code):
     assert together._exit_code(error) == code
+
+
+def test_ranks_with_other_data_end():
+    follower = SimpleNamespace(
+        data=range(3), trainer=SimpleNamespace(shape=(1, 8, 8)), config=SimpleNamespace(data="x")
+    )
+    together._expect_data(follower, [3, 1, 8, 8])
+    with pytest.raises(RunError, match=r"other data in x .*: \[3, 1, 8, 8\] and \[4, 1, 8, 8\]"):
+        together._expect_data(follower, [4, 1, 8, 8])
+
+
+def test_statistics_of_all_processes_need_several(capsys):
+    assert cli.main(["train", "gan", "--sync-batchnorm"]) == 2
+    assert "--sync-batchnorm goes with --distributed" in capsys.readouterr().err
 
 
 def test_what_all_ranks_find_wrong_is_said_once(tmp_path):
