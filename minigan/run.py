@@ -247,7 +247,9 @@ class Run:
         columns = self.record.columns()
         lines = {k: v for k, v in self.recipe.lines(self.settings).items() if k in columns}
         balance = lines.pop("d_real", (0.5, "1/2"))
-        title = f"{self.recipe.name} on {self.data.name}, batch {self.config.batch_size}"
+        ranks = "" if self.config.ranks == 1 else f"{self.config.ranks} × "
+        batch = f"batch {ranks}{self.config.batch_size}"
+        title = f"{self.recipe.name} on {self.data.name}, {batch}"
         curves.save_losses(self.folder / "losses.png", columns, lines, title, balance=balance)
         with atomic_write(self.folder / "reading.txt") as file:
             file.write("".join(f"{sentence}\n" for sentence in self.reading()).encode())
