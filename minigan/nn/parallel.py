@@ -38,7 +38,8 @@ class DistributedDataParallel(Module):
     leaves the ranks' average in their ``.grad``; it is on its way, in buckets, while the pass goes
     on.  So each rank's optimizer takes the same step.  With equal batches and a loss that is a mean
     this is the step of one process with all of the data (BatchNorm's statistics are each rank's
-    own, unless it is a ``SyncBatchNorm``).
+    own, unless it is a ``SyncBatchNorm``).  Ranks may use different parameters, but a pass that
+    reaches some on one rank must reach some on all: they wait for each other.
 
     Keys of the state dict begin with "module.".
 
