@@ -84,8 +84,8 @@ class PointYardstick(Yardstick):
         real = halves(train, test, count, seed, most)
         self.count = len(real)
         self.said = {"count": self.count, "seed": seed}
-        moved = min(self.count, MOST_MOVED)
-        self.words = f"exact em of {moved} points, all else of {self.count}"
+        moved = f"the first {MOST_MOVED} of " if self.count > MOST_MOVED else ""
+        self.words = f"exact em of {moved}{self.count} points"
         self.measures = POINT_MEASURES if train.modes is not None else POINT_MEASURES[:2]
         self._data, self._real = train, real.first
         self.floor = self.measure(real.second)
