@@ -19,7 +19,7 @@ from ..array import Generator
 from ..nn import Module
 from ..ops.shape import cat
 from .augmentation import augmented
-from .conditional import told
+from .conditional import Labelled, told
 from .objectives import OBJECTIVES
 from .pair import pair
 from .penalties import Critic, dragan_penalty, gradient_penalty, r1_penalty
@@ -80,7 +80,7 @@ def verdicts(
     """
     if not settings.one_batch:
         return told(critic, known.real)(real), told(critic, known.fake)(fake)
-    labels = None if known.real is None or known.fake is None else cat([known.real, known.fake])
+    labels = cat([known.real, known.fake]) if isinstance(critic, Labelled) else None
     both = told(critic, labels)(cat([real, fake]))
     return both[: len(real)], both[len(real) :]
 

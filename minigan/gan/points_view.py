@@ -69,6 +69,7 @@ def _heights(critic: nn.Module, box: float, device: str) -> np.ndarray | None:
 def save_coverage(networks: Networks, data: PointData, path: Path, device: str) -> None:
     """New points beside real ones, and how many of them come to each mode."""
     points = decode(networks, sampled_latents(networks, SAMPLES, 0), device)
+    points = points[np.isfinite(points).all(1)]  # finite weights can overflow all the same
     scene = scene_of(data)
     panels = 2 if data.modes is None else 3
     with drawing(path, 4.6 * panels, 5.2) as figure:
@@ -86,9 +87,11 @@ def save_coverage(networks: Networks, data: PointData, path: Path, device: str) 
 
 def _draw_shares(axes: Any, points: np.ndarray, data: PointData) -> None:
     """The share of all points that lies within 3 std of each mode, beside a perfect sampler's."""
-    mode, far = nearest_modes(points, data.modes)
-    near = mode[far <= NEAR * data.std]
-    shares = 100 * np.bincount(near, minlength=len(data.modes)) / len(points)
+    near = np.zeros(0, np.int64)
+    if len(points):
+        mode, far = nearest_modes(points, data.modes)
+        near = mode[far <= NEAR * data.std]
+    shares = 100 * np.bincount(near, minlength=len(data.modes)) / SAMPLES
     axes.bar(np.arange(len(shares)), shares, color="#0b5fa5")
     even = 100 * PERFECT / len(shares)
     axes.axhline(even, color="black", label=f"perfect sampler: {even:.1f} % in each")

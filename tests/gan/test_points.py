@@ -203,6 +203,26 @@ def test_a_picture_shows_classes_and_contours_and_changes_nothing(name):
     np.testing.assert_allclose(found.heights, logits.reshape(SIDE, SIDE), rtol=1e-4, atol=1e-5)
 
 
+def test_classes_that_are_found_need_not_be_as_many_as_the_modes():
+    """Also where both kinds of points go through the critic in one batch."""
+    one = trainer("infogan", mixture("grid", 200, seed=0), one_batch=True, critic_norm="batch")
+    assert one.shape.classes == 25 and one.networks.classes == 10
+    assert np.isfinite(list(one.train_step().values())).all()
+
+
+def test_points_that_overflow_are_left_out_of_the_figure(tmp_path):
+    data = mixture("ring", 200, seed=0)
+    one = trainer("gan", data)
+    save = one.recipe.view.figures["coverage.png"]
+    for scale in (1e36, 1e38):  # some overflow, then all
+        with minigan.no_grad():
+            list(one.networks.generator)[-1].weight.fill_(scale)
+        with np.errstate(all="ignore"):  # as a run has it
+            save(one.networks, data, tmp_path / "a.png", "cpu")
+        assert (tmp_path / "a.png").stat().st_size
+        (tmp_path / "a.png").unlink()
+
+
 def test_a_mixture_of_classes_has_no_colour():
     data = mixture("ring", 200, seed=0)
     one = trainer("cgan", data)
