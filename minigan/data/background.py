@@ -47,6 +47,15 @@ class Background:
         self._state = batches.state_dict()
         self._worker: _Worker | None = None
 
+    @property
+    def raw(self) -> bool:
+        """Whether images are left uint8, as ``Batches.raw``; to be set before the first batch."""
+        return self._batches.raw
+
+    @raw.setter
+    def raw(self, raw: bool) -> None:
+        self._batches.raw = raw
+
     def __iter__(self) -> Background:
         return self
 

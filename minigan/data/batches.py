@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from functools import partial
 
 import numpy as np
 
+from minigan.array import Device, to_device
 from minigan.data.augment import Augment
 from minigan.data.images import DataError, ImageData, whole_number
 from minigan.data.mixtures import PointData
@@ -33,6 +35,8 @@ class Batches:
 
     Attributes:
         batches_per_epoch: N // (ranks·B).
+        data, augment: as given.
+        raw: leave images uint8.
 
     Each batch is what the data's ``take`` gives. For ImageData: float32 images (B, C, H, W) with
     values ``x / 127.5 - 1`` in [-1, 1], and int64 labels (B,), None for data without labels. For
@@ -71,13 +75,22 @@ class Batches:
                 f"batch_size: expected at most the {len(data)} {data.unit} of {data.name}, "
                 f"got {self._batch_size}" + (f" for each of {ranks} ranks" if ranks > 1 else "")
             )
-        self._data, self._augment = data, augment
+        self.data, self.augment, self.raw = data, augment, False
+        self._device = Device("cpu")
         self.batches_per_epoch = len(data) // self._together
         self._start(0, 0)
 
     def _start(self, epoch: int, position: int) -> None:
         self._epoch, self._position = epoch, position
-        self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._data))
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self.data))
+        self._order = to_device(order, self._device)
+
+    def to(self, device: Device | str) -> Batches:
+        """The same batches, from here on, of data that lie on ``device``, without changes."""
+        moved = copy(self)
+        moved.data, moved._device = self.data.to(device), Device(device)
+        moved._start(self._epoch, self._position)
+        return moved
 
     def __iter__(self) -> Batches:
         return self
@@ -87,11 +100,11 @@ class Batches:
         first = self._position * self._together + self._rank * self._batch_size
         chosen = self._order[first : first + self._batch_size]
         change = None
-        if self._augment is not None:
+        if self.augment is not None:
             # The last word keeps this stream apart from the order's: zeros at the end would not.
             place = [self._seed, self._epoch, self._position, 1 + self._rank]
-            change = partial(self._augment, np.random.default_rng(place))
-        batch = self._data.take(chosen, change)
+            change = partial(self.augment, np.random.default_rng(place))
+        batch = self.data.take(chosen, change, **({"raw": True} if self.raw else {}))
         if self._position + 1 < self.batches_per_epoch:
             self._position += 1
         else:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+
+from minigan import fused
+from minigan.array import Array, Device, to_device
 
 MIN_SIZE, MAX_SIZE = 8, 512
 
@@ -98,36 +102,56 @@ class ImageData:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def nbytes(self) -> int:
+        """How much memory the arrays take."""
+        return self.images.nbytes + (0 if self.labels is None else self.labels.nbytes)
+
+    def to(self, device: Device | str) -> Self:
+        """The same data on ``device``."""
+        return moved(self, device, "images", "labels")
+
     def take(
-        self, chosen: np.ndarray, change: Change | None = None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+        self, chosen: Array, change: Change | None = None, raw: bool = False
+    ) -> tuple[Array, Array | None]:
         """The chosen images, float32 in [-1, 1], and their labels; both are fresh arrays.
 
         Args:
-            chosen: indices (B,).
+            chosen: indices (B,), where the data lie.
             change: applied to the images while they are uint8 still.
+            raw: leave them uint8.
 
         >>> data = ImageData("two", np.full((2, 1, 8, 8), 255, np.uint8), None, 0)
         >>> images, labels = data.take(np.array([1]))
         >>> images.shape, images.dtype, images.max().item(), labels
         ((1, 1, 8, 8), dtype('float32'), 1.0, None)
         """
+        labels = None if self.labels is None else self.labels[chosen]
+        if change is None and not raw:
+            return fused.centred(self.images, chosen), labels
         images = self.images[chosen]
         if change is not None:
             (images,) = change((images,), (False,))
-        return centred(images), None if self.labels is None else self.labels[chosen]
+        return images if raw else centred(images), labels
 
 
-def centred(images: np.ndarray) -> np.ndarray:
+def centred(images: Array) -> Array:
     """uint8 images as float32 ``x / 127.5 - 1``, in [-1, 1].
 
     >>> centred(np.array([0, 255], np.uint8))
     array([-1.,  1.], dtype=float32)
     """
-    values = images.astype(np.float32)
-    values /= 127.5
-    values -= 1
-    return values
+    return fused.centred(images)
+
+
+def moved(data: Any, device: Device | str, *names: str) -> Any:
+    """``data`` with the arrays of these names on ``device``; they are not checked again."""
+    found = copy(data)
+    for name in names:
+        array = getattr(data, name)
+        if array is not None:
+            object.__setattr__(found, name, to_device(array, device))
+    return found
 
 
 def whole_number(option: str, value: object, low: int, high: int | None = None) -> int:

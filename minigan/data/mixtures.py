@@ -7,11 +7,12 @@ Gulrajani et al. 2017 (WGAN-GP, arXiv 1704.00028).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from minigan.data.images import Change, DataError, whole_number
+from minigan.array import Array, Device
+from minigan.data.images import Change, DataError, moved, whole_number
 
 MIXTURES = ("ring", "ring-2", "grid", "roll")
 COUNTS = {"train": 100_000, "test": 5000}  # points of each as a data set
@@ -56,9 +57,18 @@ class PointData:
         """The number of modes where points have labels, else 0."""
         return 0 if self.labels is None or self.modes is None else len(self.modes)
 
+    @property
+    def nbytes(self) -> int:
+        """How much memory the points and labels take."""
+        return self.points.nbytes + (0 if self.labels is None else self.labels.nbytes)
+
+    def to(self, device: Device | str) -> Self:
+        """The same data on ``device``."""
+        return moved(self, device, "points", "labels")
+
     def take(
-        self, chosen: np.ndarray, change: Change | None = None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+        self, chosen: Array, change: Change | None = None, raw: bool = False
+    ) -> tuple[Array, Array | None]:
         """The chosen points (B, 2) and their labels; both are fresh arrays."""
         if change is not None:
             raise DataError(f"augmentation: {self.name} holds points, expected images")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from minigan.data.images import Change, DataError, centred
+from minigan import fused
+from minigan.array import Array, Device
+from minigan.data.images import Change, DataError, centred, moved
 from minigan.data.pictures import (
     decide,
     find_pictures,
@@ -72,23 +74,35 @@ class PairData:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    @property
+    def nbytes(self) -> int:
+        """How much memory the arrays take."""
+        return self.inputs.nbytes + self.targets.nbytes
+
+    def to(self, device: Device | str) -> Self:
+        """The same data on ``device``."""
+        return moved(self, device, "inputs", "targets")
+
     def take(
-        self, chosen: np.ndarray, change: Change | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, chosen: Array, change: Change | None = None, raw: bool = False
+    ) -> tuple[Array, Array]:
         """The chosen inputs and targets, float32 in [-1, 1], fresh arrays.
 
         Args:
-            chosen: indices (B,).
+            chosen: indices (B,), where the data lie.
             change: applied to both, alike, while they are uint8 still.
+            raw: leave them uint8.
 
         >>> photos = np.zeros((2, 3, 8, 8), np.uint8)
         >>> [array.shape for array in PairData("two", photos, photos).take(np.array([1]))]
         [(1, 3, 8, 8), (1, 3, 8, 8)]
         """
+        if change is None and not raw:
+            return fused.centred(self.inputs, chosen), fused.centred(self.targets, chosen)
         pair = self.inputs[chosen], self.targets[chosen]
         if change is not None:
             pair = change(pair, self.masks)
-        return centred(pair[0]), centred(pair[1])
+        return pair if raw else (centred(pair[0]), centred(pair[1]))
 
 
 def load_pairs(

@@ -57,6 +57,12 @@ def leaky_relu_grad(g: Array, s: Array, slope: float) -> Array:
     return plain.leaky_relu_grad(g, s, slope) if y is None else y
 
 
+def centred(images: Array, chosen: Array | None = None) -> Array:
+    """The chosen ones (else all) of uint8 images, as float32 x/127.5 - 1."""
+    y = _special("centred", images, images, chosen)
+    return plain.centred(images, chosen) if y is None else y
+
+
 def tanh_grad(g: Array, y: Array) -> Array | None:
     """g·(1 - y²), where there is a routine for it."""
     return _special("tanh_grad", g, g, y)
@@ -227,6 +233,7 @@ def working_memory(purpose: str, like: Array) -> Array:
 __all__ = [
     "average",
     "can_step",
+    "centred",
     "channels_last",
     "in_blocks",
     "leaky_relu",

@@ -14,6 +14,7 @@ import numpy as np
 from ..array import Array, array_module
 from ..cpu.memory import memory_order
 from ..cuda import elementwise, launcher, network, norm, optim, pointwise
+from ..cuda import images as pictures
 from ..cuda.launch import Launch
 
 OLDEST = 75  # the compute capability that the kernels are written for
@@ -111,6 +112,16 @@ def logistic_grad(g: Array, x: Array, p: Array, q: Array) -> Array | None:
     out = array_module(x).empty_like(x)
     _run(elementwise.logistic_backward(given[0], x, *given[1:], out))
     return out
+
+
+def centred(images: Array, chosen: Any) -> Array | None:
+    fits = _old_enough(images) and images.dtype == np.uint8 and images.flags.c_contiguous
+    if not fits or not images.size or (chosen is not None and not chosen.flags.c_contiguous):
+        return None
+    count = len(images if chosen is None else chosen)
+    y = array_module(images).empty((count, *images.shape[1:]), np.float32)
+    _run(pictures.centred(images, chosen, y))
+    return y
 
 
 # ---------------------------------------------------------------------------- normalisation

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from ..array import Array, array_module
 
 
@@ -20,6 +24,13 @@ def leaky_relu_grad(g: Array, s: Array, slope: float) -> Array:
         return g * xp.asarray(xp.where(positive, 1.0, slope), dtype=dtype)
     factor = xp.asarray(positive, dtype=dtype)
     return g * (xp.maximum(factor, slope, out=factor) if slope else factor)
+
+
+def centred(images: Array, chosen: Any) -> Array:
+    values = (images if chosen is None else images[chosen]).astype(np.float32)
+    values /= 127.5
+    values -= 1
+    return values
 
 
 def sigmoid(x: Array) -> Array:

@@ -22,6 +22,7 @@ from .._tensor import Tensor
 from ..array import Generator
 from ..autograd import no_grad
 from ..data import Background, Batches, DataError, ImageData, PairData, PointData, augmentation
+from ..data.delivery import delivered
 from ..nn import BatchNorm1d
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
@@ -86,7 +87,9 @@ class Trainer:
             )
         self.recipe, self.settings, self.device = recipe, settings, device
         self.batch_size, self.seed, self.ranks = batch_size, seed, ranks
-        self.batches = _batches(data, batch_size, stream(seed, "data"), augment, ranks)
+        self.batches = delivered(
+            _batches(data, batch_size, stream(seed, "data"), augment, ranks), device
+        )
         self.shape = shape_of(data)
         self.rng = Generator(device).manual_seed(ranks.stream(seed, "training"))
         self.networks = recipe.networks(
@@ -153,8 +156,7 @@ class Trainer:
         first, second = next(self.batches)
         if second is not None and not self.shape.inputs:
             second = one_hot(second, self.shape.classes)
-        second = None if second is None else Tensor(second).to(device=self.device)
-        return Tensor(first).to(device=self.device), second
+        return Tensor(first), None if second is None else Tensor(second)
 
     def batch(self) -> tuple[Tensor, Tensor | None]:
         """The next images (N, C, H, W), from -1 to 1, or points (N, 2); their classes, one-hot."""
@@ -280,7 +282,7 @@ class Trainer:
 
     def close(self) -> None:
         """End the thread that makes the batches, if there is one; the next step starts it anew."""
-        if isinstance(self.batches, Background):
+        if not isinstance(self.batches, Batches):
             self.batches.close()
 
 
