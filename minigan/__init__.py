@@ -15,6 +15,7 @@ from . import _console
 
 with _console.package_imports():
     from . import autograd, backends, cuda, linalg, ops
+    from ._autocast import autocast, bfloat16, get_autocast_dtype, is_autocast_enabled
     from ._tensor import Tensor, tensor
     from .array import (
         Device,

@@ -16,11 +16,12 @@ from typing import Any
 class State:
     """What one thread is doing."""
 
-    __slots__ = ("after", "hooks", "recording", "running")
+    __slots__ = ("after", "hooks", "recording", "rounding", "running")
 
     def __init__(self):
         self.recording = True  # whether operations are recorded for differentiation
         self.hooks: tuple[Callable[..., Any], ...] = ()  # see autograd.op_hook
+        self.rounding: frozenset[str] = frozenset()  # devices whose products round: see autocast
         self.running: Any = None  # the Node whose gradient is being worked on
         self.after: list[Callable[[], None]] = []  # what is to be done at the end of this walk
 

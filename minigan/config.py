@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import __version__, cuda
+from .precision import PRECISIONS
 from .serialize import write_json
 
 # What ``data.load`` can be told about a data set beside its place and the size of its images.
@@ -38,6 +39,7 @@ class Config:
     checkpoint_every: int
     data_options: dict[str, Any] = field(default_factory=dict)  # names of DATA_OPTIONS
     augment: str | None = None  # see ``data.augmentation``
+    precision: str = "fp32"  # of products in training steps, see ``precision``
     graph: bool = True  # on a GPU, record steps and replay them
     ranks: int = 1  # processes that train together, each with ``batch_size`` images in a step
     sync_batchnorm: bool = False  # BatchNorm by the images of all of them
@@ -61,6 +63,11 @@ class Config:
             raise RunError(f"augment expects a text, got {self.augment!r}")
         if self.device not in ("cpu", "cuda"):
             raise RunError(f'device expects "cpu" or "cuda", got {self.device!r}')
+        if self.precision not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
+            raise RunError(f"precision expects one of {known}, got {self.precision!r}")
+        if self.precision == "tf32" and self.device == "cpu":
+            raise RunError("--precision tf32: is for --device cuda, a CPU has no TF32")
         if not isinstance(self.graph, bool):
             raise RunError(f"graph expects true or false, got {self.graph!r}")
         if type(self.sync_batchnorm) is not bool:

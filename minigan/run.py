@@ -39,6 +39,7 @@ from .gan.ranks import here
 from .gan.readings import expect_finite
 from .gan.sampling import modules
 from .gan.streams import stream
+from .precision import computing
 from .reading import reading
 from .record import Record, Row, read_rows
 from .serialize import SerializeError, atomic_write, read_npz, write_npz
@@ -196,7 +197,8 @@ class Run:
                 self._save()  # so that there is always a checkpoint to go back to
             try:
                 while trainer.step < config.steps and not trainer.ranks.any(stopped()):
-                    rows = trainer.advance()
+                    with computing(config.precision, config.device):
+                        rows = trainer.advance()
                     last = trainer.step == config.steps
                     drawn = last or trainer.step % config.sample_every == 0
                     saved = last or trainer.step % config.checkpoint_every == 0

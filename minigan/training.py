@@ -129,6 +129,7 @@ def _begin(arguments: argparse.Namespace) -> Run:
         checkpoint_every=arguments.checkpoint_every or 250,
         data_options=options,
         augment=augment,
+        precision=arguments.precision or "fp32",
         graph=not arguments.no_graph,
         sync_batchnorm=bool(arguments.sync_batchnorm),
     )
@@ -184,7 +185,7 @@ def _resume(arguments: argparse.Namespace) -> Run:
     from .config import DATA_OPTIONS, choose_device, read_config, versions
     from .run import Run
 
-    fixed = ("data", "image_size", "batch_size", "seed", "out", "sync_batchnorm")
+    fixed = ("data", "image_size", "batch_size", "seed", "out", "precision", "sync_batchnorm")
     times = ("sample_every", "checkpoint_every", "evaluate_every")
     for name in (*fixed, *times, *DATA_OPTIONS, "augment"):
         if getattr(arguments, name) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..precision import PRECISIONS
 from ..training import train
 from .arguments import natural, path, positive
 
@@ -47,6 +48,12 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--out", type=path, metavar="DIR", help="the run folder (runs/RECIPE-DATA-N)"
     )
     add_device(training)
+    training.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="of products in training steps (fp32): bf16 rounds their factors and a GPU's tensor "
+        "cores do them, which a CPU imitates; tf32 likewise, on a GPU",
+    )
     training.add_argument(
         "--no-graph",
         action="store_true",

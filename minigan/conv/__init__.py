@@ -14,6 +14,9 @@ made of the other two, and nothing else is ever needed.  Each device registers i
 
 from __future__ import annotations
 
+from typing import Any
+
+from .._autocast import rounded
 from ..array import Array, array_module
 from . import cpu
 from .cpu import algorithm
@@ -32,22 +35,47 @@ def _backend(array: Array):
     return _routines[name]
 
 
-def fprop(g: Geometry, x: Array, w: Array, b: Array | None = None, kept: Kept = NOTHING) -> Array:
+def _call(routine: str, g: Geometry, operands: tuple, low: bool, *others: Any) -> Array:
+    """The device's routine, which rounds by itself on a GPU."""
+    backend = _backend(operands[0])
+    if low and backend is cpu:
+        operands = tuple(map(rounded, operands))
+    elif low:
+        return getattr(backend, routine)(g, *operands, *others, low=True)
+    return getattr(backend, routine)(g, *operands, *others)
+
+
+def fprop(
+    g: Geometry,
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    kept: Kept = NOTHING,
+    low: bool = False,
+) -> Array:
     """The convolution of x with w: (N, K, P, Q); plus the bias b (K,).
 
-    In all three, ``kept`` holds what calls with the same operands have in common.
+    In all three, ``kept`` holds what calls with the same operands have in common, and ``low`` asks
+    for operands (not b) rounded to BF16, exact products and sums in float32.
     """
-    return _backend(x).fprop(g, x, w, b, kept)
+    return _call("fprop", g, (x, w), low, b, kept)
 
 
-def dgrad(g: Geometry, y: Array, w: Array, b: Array | None = None, kept: Kept = NOTHING) -> Array:
+def dgrad(
+    g: Geometry,
+    y: Array,
+    w: Array,
+    b: Array | None = None,
+    kept: Kept = NOTHING,
+    low: bool = False,
+) -> Array:
     """The adjoint of ``fprop`` in x: (N, C, H, W); plus the bias b (C,)."""
-    return _backend(y).dgrad(g, y, w, b, kept)
+    return _call("dgrad", g, (y, w), low, b, kept)
 
 
-def wgrad(g: Geometry, x: Array, y: Array, kept: Kept = NOTHING) -> Array:
+def wgrad(g: Geometry, x: Array, y: Array, kept: Kept = NOTHING, low: bool = False) -> Array:
     """The adjoint of ``fprop`` in w: (K, C/groups, R, S)."""
-    return _backend(x).wgrad(g, x, y, kept)
+    return _call("wgrad", g, (x, y), low, kept)
 
 
 __all__ = ["Geometry", "Kept", "algorithm", "dgrad", "fprop", "wgrad"]

@@ -6,7 +6,9 @@ from operator import index
 from typing import Any
 
 from .. import conv as routines
+from .._autocast import rounds
 from .._tensor import Tensor
+from ..array import Array
 from ..autograd import Function, is_grad_enabled
 from ..conv import Geometry
 from ..conv.kept import NOTHING, Kept
@@ -17,14 +19,29 @@ IntPair = int | tuple[int, int]
 
 
 class _Routine(Function):
-    """``kept`` goes from a call to both its gradients: they have much in common."""
+    """``kept`` goes from a call to both its gradients: they have much in common.
+
+    ``low``: operands are rounded to BF16, the gradients' too; None: if autocast says so.
+    """
 
     reads = ((1,), (0,))
 
-    def __init__(self, geometry: Geometry, bias: bool = False, kept: Kept = NOTHING):
-        self.geometry, self.common, self.kept = geometry, kept, NOTHING
+    def __init__(
+        self,
+        geometry: Geometry,
+        bias: bool = False,
+        kept: Kept = NOTHING,
+        low: bool | None = None,
+    ):
+        self.geometry, self.common, self.kept, self.low = geometry, kept, NOTHING, low
         if bias:
             self.reads = ((1,), (0,), ())
+
+    def _rounds(self, x: Array) -> bool:
+        """Whether this call rounds, which its gradients then do as well."""
+        if self.low is None:
+            self.low = rounds(x)
+        return self.low
 
     def _for_call(self) -> Kept:
         """What this function was given serves for one call: later its filters may have changed."""
@@ -46,12 +63,12 @@ class Fprop(_Routine):
     """y = x ∗ w (+ b);  gx = dgrad(g, w), gw = wgrad(x, g), gb = Σ g over all but channels."""
 
     def forward(self, x, w, b=None):
-        return routines.fprop(self.geometry, x, w, b, self._for_call())
+        return routines.fprop(self.geometry, x, w, b, self._for_call(), self._rounds(x))
 
     def vjp(self, needs, g, y, x, w, b=None):
         kept = self._for_gradients("y", needs)
-        gx = Dgrad(self.geometry, kept=kept)(g, w) if needs[0] else None
-        gw = Wgrad(self.geometry, kept=kept)(x, g) if needs[1] else None
+        gx = Dgrad(self.geometry, kept=kept, low=self.low)(g, w) if needs[0] else None
+        gw = Wgrad(self.geometry, kept=kept, low=self.low)(x, g) if needs[1] else None
         return (gx, gw) if b is None else (gx, gw, g.sum((0, 2, 3)) if needs[2] else None)
 
 
@@ -59,12 +76,12 @@ class Dgrad(_Routine):
     """x = the adjoint of ∗ w, at y (+ b);  gy = fprop(g, w), gw = wgrad(g, y), gb as above."""
 
     def forward(self, y, w, b=None):
-        return routines.dgrad(self.geometry, y, w, b, self._for_call())
+        return routines.dgrad(self.geometry, y, w, b, self._for_call(), self._rounds(y))
 
     def vjp(self, needs, g, x, y, w, b=None):
         kept = self._for_gradients("x", needs)
-        gy = Fprop(self.geometry, kept=kept)(g, w) if needs[0] else None
-        gw = Wgrad(self.geometry, kept=kept)(g, y) if needs[1] else None
+        gy = Fprop(self.geometry, kept=kept, low=self.low)(g, w) if needs[0] else None
+        gw = Wgrad(self.geometry, kept=kept, low=self.low)(g, y) if needs[1] else None
         return (gy, gw) if b is None else (gy, gw, g.sum((0, 2, 3)) if needs[2] else None)
 
 
@@ -73,12 +90,12 @@ class Wgrad(_Routine):
 
     def forward(self, x, y):
         common, self.common = self.common, NOTHING
-        return routines.wgrad(self.geometry, x, y, common)
+        return routines.wgrad(self.geometry, x, y, common, self._rounds(x))
 
     def vjp(self, needs, g, w, x, y):
         kept = Kept("w")  # of other filters: g
-        gx = Dgrad(self.geometry, kept=kept)(y, g) if needs[0] else None
-        gy = Fprop(self.geometry, kept=kept)(x, g) if needs[1] else None
+        gx = Dgrad(self.geometry, kept=kept, low=self.low)(y, g) if needs[0] else None
+        gy = Fprop(self.geometry, kept=kept, low=self.low)(x, g) if needs[1] else None
         return gx, gy
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._autocast import rounded, rounds
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
@@ -20,14 +21,19 @@ class Einsum(Function):
     """y[out] = Σ Π operands, each label in two of them at least or in one and in ``out``.
 
     The gradient of operand i is the einsum of g with all other operands, onto i's labels.
+    ``low``: factors are rounded to BF16, the gradients' too; None: if autocast says so.
     """
 
-    def __init__(self, labels: tuple[str, ...], out: str):
-        self.labels, self.out = labels, out
+    def __init__(self, labels: tuple[str, ...], out: str, low: bool | None = None):
+        self.labels, self.out, self.low = labels, out, low
         count = len(labels)
         self.reads = tuple(tuple(j for j in range(count) if j != i) for i in range(count))
 
     def forward(self, *arrays):
+        if self.low is None:
+            self.low = len(arrays) > 1 and rounds(arrays[0])
+        if self.low:
+            arrays = tuple(map(rounded, arrays))
         formula = f"{','.join(self.labels)}->{self.out}"
         return array_module(arrays[0]).einsum(formula, *arrays, optimize=True)
 
@@ -36,7 +42,7 @@ class Einsum(Function):
         for i, need in enumerate(needs):
             others = [j for j in range(len(inputs)) if j != i]
             labels = (self.out, *[self.labels[j] for j in others])
-            product = Einsum(labels, self.labels[i])
+            product = Einsum(labels, self.labels[i], self.low)
             gradients.append(product(g, *[inputs[j] for j in others]) if need else None)
         return tuple(gradients)
 

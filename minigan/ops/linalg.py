@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import fused
+from .._autocast import rounded, rounds
 from .._tensor import Tensor
 from ..autograd import Function
 from ._common import operands, sum_to
@@ -10,16 +11,24 @@ from .shape import transpose
 
 
 class MatMul(Function):
-    """y = a·b over the last two dimensions;  ∂: ga = g·bᵀ, gb = aᵀ·g."""
+    """y = a·b over the last two dimensions;  ∂: ga = g·bᵀ, gb = aᵀ·g.
+
+    ``low``: factors are rounded to BF16, the gradients' too; None: if autocast says so.
+    """
 
     reads = ((1,), (0,))
 
+    def __init__(self, low: bool | None = None):
+        self.low = low
+
     def forward(self, a, b):
-        return fused.matmul(a, b)
+        if self.low is None:
+            self.low = rounds(a)
+        return fused.matmul(rounded(a), rounded(b)) if self.low else fused.matmul(a, b)
 
     def vjp(self, needs, g, y, a, b):
-        ga = sum_to(MatMul()(g, transpose(b, -1, -2)), a) if needs[0] else None
-        gb = sum_to(MatMul()(transpose(a, -1, -2), g), b) if needs[1] else None
+        ga = sum_to(MatMul(self.low)(g, transpose(b, -1, -2)), a) if needs[0] else None
+        gb = sum_to(MatMul(self.low)(transpose(a, -1, -2), g), b) if needs[1] else None
         return ga, gb
 
 

@@ -17,6 +17,7 @@ from strategies import convolutions
 from kernels import direct
 from minigan import array as arrays
 from minigan import cuda as device
+from minigan._autocast import rounded
 from minigan.conv import Geometry, ladder_plan, ladder_tiles, ladder_winograd, plain
 from minigan.conv import cuda as conv
 from minigan.cuda import launch as launch_module
@@ -124,6 +125,27 @@ def test_float32_keeps_its_digits_unless_fewer_are_allowed(launched, monkeypatch
     monkeypatch.setattr(device, "allow_bf16", True)
     off = abs(conv.fprop(LAYER, x, w) - exact) / size
     assert 2.0**-13 < off.max() <= 2.0**-7 * 1.01
+
+
+@pytest.mark.parametrize(("c", "k"), [(5, 9), (3, 9)])
+@pytest.mark.parametrize("capability", [70, 75, 80])
+def test_low_rounds_the_operands_whatever_computes(launched, monkeypatch, capability, c, k):
+    """The plain way, rung 2, rung 5, and kernels for few channels."""
+    monkeypatch.setattr(launcher, "capability", lambda array: capability)
+    x, w, y = direct.operands(LAYER, 2, c, k)
+    b = np.linspace(0, 1, k, dtype=np.float32)
+    found = [
+        conv.fprop(LAYER, x, w, b, low=True) - b[:, None, None],
+        conv.dgrad(LAYER, y, w, low=True),
+        conv.wgrad(LAYER, x, y, low=True),
+    ]
+    low = [rounded(a) for a in (x, w, y)]
+    sums = zip(found, direct.triple(LAYER, *low), direct.magnitudes(LAYER, *low), strict=True)
+    for got, exact, size in sums:
+        assert (abs(got - exact) <= 300 * direct.U * (size + 1)).all()
+    rungs = {macro(launch, "RUNG") for launch in launched} - {None}
+    assert rungs <= {{75: 2, 80: 5}.get(capability)}
+    assert bool(launched) == (capability > 70)
 
 
 def test_the_launcher_compiles_and_runs_what_was_allowed(monkeypatch):

@@ -1,0 +1,51 @@
+"""autocast on a GPU: what it computes is what the CPU imitates."""
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+import minigan
+import minigan.nn.functional as F
+from minigan._autocast import rounded
+
+
+def drawn(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def test_rounding_gives_the_same_bits_on_every_device(device):
+    bits = np.random.default_rng(0).integers(0, 2**32, (50, 40), np.uint32)
+    x = bits.view(np.float32).T
+    with np.errstate(invalid="ignore"):
+        expected = rounded(x)
+        got = minigan.tensor(rounded(minigan.tensor(x, device=device).array)).cpu().numpy()
+    assert_array_equal(got, expected)
+
+
+def test_losses_and_gradients_are_those_of_the_cpu(device):
+    """Sums of some hundred products, added in another order."""
+
+    def computed(device):
+        x = minigan.tensor(drawn(2, 3, 8, 8), device=device)
+        w = minigan.tensor(drawn(4, 3, 4, 4, seed=1), device=device, requires_grad=True)
+        v = minigan.tensor(drawn(64, 2, seed=2), device=device, requires_grad=True)
+        with minigan.autocast(device):
+            y = F.conv2d(x, w, stride=2, padding=1).flatten(1) @ v
+        slope, _ = minigan.grad((y**2).sum(), [w, v], create_graph=True)
+        second = minigan.grad((slope**2).sum(), [w, v])
+        return [t.detach().cpu().numpy() for t in (y, slope, *second)]
+
+    for got, expected in zip(computed(device), computed("cpu"), strict=True):
+        assert_allclose(got, expected, rtol=2**-7, atol=2**-7 * np.abs(expected).max())
+        assert_allclose(np.linalg.norm(got - expected), 0, atol=2e-3 * np.linalg.norm(expected))
+
+
+def test_it_is_for_arrays_on_its_own_device(cuda_device):
+    fine = 1 + 2.0**-12
+    here, there = minigan.tensor([[fine]]), minigan.tensor([[fine]], device=cuda_device)
+    one = minigan.ones(1, 1)
+    with minigan.autocast("cuda"):
+        assert (here @ one).item() == fine
+        assert (there @ one.to(cuda_device)).item() == 1
+    with minigan.autocast("cpu"):
+        assert (here @ one).item() == 1
+        assert (there @ one.to(cuda_device)).item() == fine
