@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config import RunError
+from ..cpu.threads import one_blas_thread
 from ..gan.explore import label_grid, sweep, walk
 from ..gan.latents import sampled_latents
 from ..gan.points_view import picture
@@ -38,19 +39,20 @@ def sample(arguments: argparse.Namespace, trained: Trained, out: Path) -> int:
     else:
         labels = None if label is None else np.tile(label, (count, 1))
         rows = sampled_latents(space, count, seed, labels)
-    points = trained.decode(rows)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix.lower() == ".npz":
-        write_npz(out, {"points": points})
+        write_npz(out, {"points": trained.decode(rows)})
     elif columns:
-        paths = points.reshape(-1, columns, 2).transpose(1, 0, 2)
+        paths = trained.decode(rows).reshape(-1, columns, 2).transpose(1, 0, 2)
         names = [str(i) for i in range(columns)] if space.classes and label is None else []
         what = "code" if space.codes else "number"
         title = f"{what} {arguments.sweep} of {trained.recipe.name} from −2 to 2, all else the same"
         save_paths(out, scene(trained), paths, title, names)
     else:
-        picture(trained.recipe.view, trained.networks, rows, scene(trained)).save(out)
-    print(f"{len(points)} point{'s' if len(points) > 1 else ''}: {out}")
+        with one_blas_thread:
+            drawn = picture(trained.recipe.view, trained.networks, rows, scene(trained))
+        drawn.save(out)
+    print(f"{len(rows)} point{'s' if len(rows) > 1 else ''}: {out}")
     return 0
 
 

@@ -82,7 +82,8 @@ def save_coverage(networks: Networks, data: PointData, path: Path, device: str) 
         axes[1].set_title(f"{len(points)} generated", loc="left", fontsize=10)
         if data.modes is not None:
             _draw_shares(axes[2], points, data)
-        figure.suptitle(f"{data.name}: {scene.found(points)}", x=0.01, ha="left", parse_math=False)
+        said = scene.found(points) or "real points and generated ones"
+        figure.suptitle(f"{data.name}: {said}", x=0.01, ha="left", parse_math=False)
 
 
 def _draw_shares(axes: Any, points: np.ndarray, data: PointData) -> None:
