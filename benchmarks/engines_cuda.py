@@ -122,7 +122,7 @@ class Minigan:
         self._graph: Any = None
         self._generator = arrays.default_generator
         minigan.cuda.allow_tf32 = precision == "tf32"
-        minigan.cuda.allow_bf16 = precision == "bf16"
+        self.bf16 = precision == "bf16"
 
     def versions(self) -> str:
         return f"minigan {self.lib.__version__}, CuPy {self.cupy.__version__}"
@@ -132,7 +132,7 @@ class Minigan:
 
     def step(self, step: Callable[[], Any]) -> Callable[[], Any]:
         """The step at this engine's precision."""
-        return step
+        return self.lib.autocast("cuda")(step) if self.bf16 else step
 
     def recorded(self, step: Callable[[], Any]) -> Callable[[], Any]:
         """A call that replays the step, with other random numbers each time."""

@@ -6,8 +6,8 @@
     python -m benchmarks.step --device cuda --torch ../venv/bin/python --json FILE
 
 Contestants (benchmarks/engines_cuda.py) are processes of their own that take turns, at the same
-precision: fp32, tf32, or bf16, which is ``torch.autocast`` there and rounded operands of
-convolutions here.  Before anything is timed, six steps on the same weights, images and noise must
+precision: fp32, tf32, or bf16, which is each engine's ``autocast`` (minigan's rounds factors, but
+holds float32).  Before anything is timed, six steps on the same weights, images and noise must
 give finite losses, and the same as PyTorch eager's up to rounding; three of the six are replays
 where steps are recorded.  An engine that cannot do a step, or does it wrongly, gets a row without
 figures and a line that says why.

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,22 @@ def test_more_steps_go_on_from_the_end(finished, tmp_path):
         runs.Run.open(folder, steps=20)
 
 
+def test_a_resumed_run_computes_as_exactly_as_before(finished, tmp_path):
+    config = replace(read_config(finished), precision="bf16", steps=2, checkpoint_every=1)
+    whole = runs.Run.create(tmp_path / "whole", replace(config, steps=4))
+    parts = runs.Run.create(tmp_path / "parts", config)
+    full = runs.Run.create(tmp_path / "full", replace(config, steps=4, precision="fp32"))
+    for run in (whole, parts, full):
+        run.train()
+        run.close()
+    again = runs.Run.open(parts.folder, steps=4)
+    again.train()
+    again.close()
+    assert again.config.precision == "bf16"
+    metrics = [(run.folder / "metrics.csv").read_bytes() for run in (whole, again, full)]
+    assert metrics[0] == metrics[1] != metrics[2]
+
+
 def test_nothing_existing_is_overwritten_unless_asked(finished, tmp_path):
     config = read_config(finished)
     before = contents(finished)
@@ -312,6 +329,7 @@ def test_a_run_with_a_gap_does_not_go_on_silently(finished, tmp_path, damage, sa
         ("steps", True),
         ("seed", -1),
         ("device", "tpu"),
+        ("precision", "fp16"),
         ("sample_every", 0),
         ("data_dir", 3),
         ("data_options", None),
@@ -333,7 +351,8 @@ def test_a_run_from_before_the_options_of_data_still_opens(finished, tmp_path):
     first = runs.Run.create(tmp_path / "old", config)
     first.close()
     values = json.loads((first.folder / "config.json").read_text())
-    del values["data_options"], values["augment"], values["versions"]
+    for name in ("data_options", "augment", "precision", "versions"):
+        del values[name]
     (first.folder / "config.json").write_text(json.dumps(values))
     again = runs.Run.open(first.folder)
     assert again.config == config

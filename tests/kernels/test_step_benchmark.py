@@ -80,8 +80,7 @@ def served(name, precision, *lines):
 def cupy(monkeypatch):
     made = fakegpu.install(monkeypatch)
     monkeypatch.setattr(made.cuda, "get_elapsed_time", lambda begin, end: 2.5)
-    for option in ("allow_tf32", "allow_bf16"):
-        monkeypatch.setattr(minigan.cuda, option, False)
+    monkeypatch.setattr(minigan.cuda, "allow_tf32", False)
     return made
 
 
@@ -144,10 +143,12 @@ def test_a_recorded_dropout_draws_other_numbers_each_time(monkeypatch):
 
 
 @pytest.mark.parametrize("precision", engines_cuda.PRECISIONS)
-def test_precision_is_what_convolutions_are_allowed(cupy, precision):
-    engines_cuda.make("minigan", precision)
-    allowed = minigan.cuda.allow_tf32, minigan.cuda.allow_bf16
-    assert allowed == (precision == "tf32", precision == "bf16")
+def test_precision_is_what_products_are_allowed(cupy, precision):
+    engine = engines_cuda.make("minigan", precision)
+    x = minigan.tensor([[1 + 2.0**-12]], device="cuda")
+    product = engine.step(lambda: x @ minigan.ones(1, 1, device="cuda"))()
+    assert minigan.cuda.allow_tf32 == (precision == "tf32")
+    assert (product.item() == 1) == (precision == "bf16")
 
 
 def test_an_error_is_an_answer_and_the_end(cupy, capsys):
