@@ -47,5 +47,11 @@ def _info(arguments: argparse.Namespace) -> int:
         print(
             f"{kind:<10}{library} {pool.get('version')}, {pool.get('num_threads')} threads{kernels}"
         )
-    print(f"{'device':<10}{'cuda' if cuda.is_available() else 'cpu (no usable GPU)'}")
+    if not cuda.is_available():
+        print(f"{'device':<10}cpu (no usable GPU)")
+        return 0
+    print(f"{'device':<10}cuda")
+    for number in range(cuda.device_count()):
+        free, total = (f"{size / 2**30:.1f}" for size in cuda.mem_get_info(number))
+        print(f"{f'cuda:{number}':<10}{free} of {total} GiB of memory are free")
     return 0

@@ -27,6 +27,9 @@ __all__ = [
     "is_current_stream_capturing",
     "manual_seed",
     "manual_seed_all",
+    "mem_get_info",
+    "memory_allocated",
+    "memory_reserved",
     "synchronize",
 ]
 
@@ -62,6 +65,44 @@ def empty_cache() -> None:
     """Give the memory that is kept for reuse back to the GPU; without a GPU, nothing."""
     if is_available():
         arrays.cupy().get_default_memory_pool().free_all_blocks()
+
+
+def memory_allocated(device: object = None) -> int:
+    """Bytes of a GPU's memory (None: of the one in use) that arrays take; without a GPU, 0.
+
+    Those of recorded graphs have memory of their own, which is not counted.
+    """
+    return _pool("used_bytes", device)
+
+
+def memory_reserved(device: object = None) -> int:
+    """Bytes of a GPU's memory that are kept for arrays, in use or not; without a GPU, 0."""
+    return _pool("total_bytes", device)
+
+
+def _pool(what: str, device: object) -> int:
+    if not is_available():
+        return 0
+    cupy = arrays.cupy()
+    with cupy.cuda.Device(_number(device)):
+        return int(getattr(cupy.get_default_memory_pool(), what)())
+
+
+def mem_get_info(device: object = None) -> tuple[int, int]:
+    """(free, total) bytes of a GPU's memory, whoever uses it.
+
+    Raises:
+        RuntimeError: there is no usable GPU.
+    """
+    cupy = arrays.module_for("cuda")
+    with cupy.cuda.Device(_number(device)):
+        free, total = cupy.cuda.runtime.memGetInfo()
+    return int(free), int(total)
+
+
+def _number(device: object) -> int:
+    """The GPU's number, of a device, its name or its number; None: the one in use."""
+    return current_device() if device is None else arrays.Device(device).index or 0
 
 
 def manual_seed(seed: int) -> None:

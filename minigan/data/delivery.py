@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigan import array as arrays
-from minigan import fused
+from minigan import cuda, fused
 from minigan.array import Array, Device
 from minigan.data.background import Background
 from minigan.data.batches import Batches
@@ -34,8 +34,7 @@ def delivered(batches: Batches | Background, device: Device | str) -> Batches | 
     if device.type == "cpu":
         return batches
     if isinstance(batches, Batches) and batches.augment is None:
-        with arrays.cupy().cuda.Device(device.index):
-            free, _ = arrays.cupy().cuda.runtime.memGetInfo()
+        free, _ = cuda.mem_get_info(device)
         if batches.data.nbytes <= SHARE * free:
             return batches.to(device)
     return Ahead(batches, device)
