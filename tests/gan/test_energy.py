@@ -63,7 +63,7 @@ def test_pull_away_pulls_apart_and_knows_its_gradient():
 def test_ebgan_300_steps_keep_the_formulas_and_pull_the_energies_apart():
     one = trainer("ebgan", lr=1e-3, margin=0.5)
     watched = Watched(one)
-    first = None
+    reals = []
     for _ in range(300):
         watched.seen.clear()
         row = one.train_step()
@@ -74,8 +74,9 @@ def test_ebgan_300_steps_keep_the_formulas_and_pull_the_energies_apart():
         expected = energies[2].mean() + 0.1 * cosines(codes)
         assert row["g_loss"] == pytest.approx(expected, rel=1e-4)
         assert row["energy_real"] == pytest.approx(energies[0].mean(), rel=1e-4)
-        first = first or row
-    assert row["energy_real"] < 0.5 * first["energy_real"]  # real images are learnt
+        reals.append(row["energy_real"])
+    # Real images are learnt; a batch of eight varies, and the more the longer rounding has spread.
+    assert np.mean(reals[-50:]) < 0.5 * reals[0]
 
 
 def test_in_ebgans_energy_of_a_generated_image_both_sides_move():
