@@ -24,7 +24,7 @@ DATA = {
     "unlabelled": ImageData("some", pixels(1, 11, 1, 8, 8), None, 0),
     "pairs": PairData("some", pixels(2, 11, 3, 8, 8), pixels(3, 11, 1, 8, 8)),
     "points": PointData(
-        "some", np.random.default_rng(4).random((11, 2), np.float32), np.arange(11), None, 1.0
+        "some", np.random.default_rng(4).random((11, 2), np.float32), np.arange(11), None, 1.0, 2.0
     ),
 }
 AUGMENT = data.augmentation("flip,crop=1")
@@ -142,11 +142,11 @@ def test_what_goes_wrong_in_the_next_batch_is_raised_with_it(cupy, monkeypatch):
     there, expected, calls = delivered(batches("images"), "cuda"), batches("images"), []
     take = ImageData.take
 
-    def failing(self, *args):
+    def failing(self, *args, **options):
         calls.append(1)
         if len(calls) in (2, 3):
             raise OSError("the disk is gone")
-        return take(self, *args)
+        return take(self, *args, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(ImageData, "take", failing)
