@@ -13,7 +13,7 @@ from kernels.runner import run
 from kernels import direct
 from minigan.conv import ladder, ladder_thin
 from minigan.conv.geometry import Geometry
-from minigan.cuda import elementwise, network, norm, optim, random
+from minigan.cuda import elementwise, images, network, norm, optim, random
 from minigan.cuda.launch import Launch
 
 
@@ -107,6 +107,14 @@ def rectified() -> Case:
     return Case(poisoned(plan, g, s), [dx], [np.where(s > 0, g, g / 4)])
 
 
+def gathered() -> Case:
+    """Two images of three, in another order, from 0 … 255 to -1 … 1."""
+    data = np.random.default_rng(0).integers(0, 256, (3, 3, 7, 7), dtype=np.uint8)
+    chosen, y = np.array([2, 0]), np.full((2, 3, 7, 7), np.nan, np.float32)
+    plan = images.centred(data, chosen, y)
+    return Case(plan, [y], [np.divide(data[chosen], 127.5, dtype=np.float32) - np.float32(1)])
+
+
 CASES: dict[str, Callable[[], Case]] = {
     **{
         f"{routine} {rung}": convolution(routine, rung)
@@ -119,6 +127,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "clipped": clipped,
     "random": random_words,
     "rectified": rectified,
+    "gathered": gathered,
 }
 
 

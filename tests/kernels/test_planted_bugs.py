@@ -142,6 +142,13 @@ EMULATED = [
         "rectified",
     ),
     Bug(
+        "the images of the first places, whatever is chosen",
+        "images.cu",
+        "(size_t)chosen[i]",
+        "(size_t)i",
+        "gathered",
+    ),
+    Bug(
         "the blocks' sums not all added",
         "network.cu",
         "i < count; i += THREADS",
