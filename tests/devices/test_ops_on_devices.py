@@ -112,7 +112,7 @@ def test_other_dtypes_or_the_same_refusal(cuda_device, name):
 
 
 def test_a_part_of_the_certificate_passes(fake):
-    for name in certificate.names()[::16]:
+    for name in certificate.names()[::30]:
         (entry,) = certificate.certify(2, name, device="cuda")
         assert entry.verdict == "pass", entry.report
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minigan import cli
+from minigan import run as runs
 from minigan.data import ImageData, PairData
 from minigan.gan import Trainer, recipe, recipe_names
 from minigan.gan.sampling import modules
@@ -62,12 +63,18 @@ SMALL += ["--set", "network=mlp", "--set", "widths=8", "--set", "critic_widths=8
 OFTEN = ["--sample-every", "2", "--checkpoint-every", "2"]
 
 
+@pytest.fixture
+def few_images(monkeypatch):
+    original = runs.load
+    monkeypatch.setattr(runs, "load", lambda name, **options: original(name, count=24, **options))
+
+
 def losses(folder):
     rows = (folder / "metrics.csv").read_text().splitlines()
     return rows[0], np.array([row.split(",") for row in rows[1:]], float)
 
 
-def test_a_run_goes_on_where_it_likes(fake, tmp_path, capsys):
+def test_a_run_goes_on_where_it_likes(fake, few_images, tmp_path, capsys):
     """Four steps on the CPU; the same on the GPU; and two on either, resumed on the other."""
     for name, device in (("here", "cpu"), ("there", "cuda")):
         options = ["--steps", "4", "--device", device, "--out", str(tmp_path / name)]
@@ -88,7 +95,7 @@ def test_a_run_goes_on_where_it_likes(fake, tmp_path, capsys):
     assert cli.main(["sample", str(tmp_path / "there"), "--out", str(tmp_path / "s.png")]) == 0
 
 
-def test_resuming_on_the_device_is_bit_for_bit(fake, tmp_path, capsys):
+def test_resuming_on_the_device_is_bit_for_bit(fake, few_images, tmp_path, capsys):
     options = ["--device", "cuda", *SMALL, *OFTEN]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert cli.main(["train", "gan", *options, "--steps", "4", "--out", str(whole)]) == 0
