@@ -269,5 +269,6 @@ empty_like normal bernoulli multinomial argsort nonzero count_nonzero floor_divi
 bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift
 equal isclose logical_and logical_or logical_xor initial_seed get_rng_state set_rng_state
 inference_mode finfo iinfo Size inf nan pi use_deterministic_algorithms
+autocast is_autocast_enabled get_autocast_dtype
 BoolTensor ByteTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor
 """

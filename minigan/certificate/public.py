@@ -205,6 +205,6 @@ WITHOUT_GRADIENT: dict[str, str] = {
     "allclose isinf eq ge gt le lt ne isfinite isnan",
     "is the engine itself": "backward grad is_grad_enabled gradcheck",
     "keeps settings, seeds or files": "default_generator get_default_dtype set_default_dtype "
-    "manual_seed load save get_num_threads set_num_threads initial_seed get_rng_state "
-    "set_rng_state use_deterministic_algorithms",
+    "is_autocast_enabled get_autocast_dtype manual_seed load save get_num_threads set_num_threads "
+    "initial_seed get_rng_state set_rng_state use_deterministic_algorithms",
 }

@@ -62,14 +62,14 @@ def finished(complete, tmp_path):
 @pytest.fixture
 def breaking(monkeypatch):
     """The loss becomes infinite in the fourth step of systems with widths of 4."""
-    whole = Trainer.train_step
+    whole = Trainer.advance
 
     def step(self):
         if self.settings.widths == (4,) and self.step == 3:
             raise NonFiniteLoss("g_loss became inf at step 4")
         return whole(self)
 
-    monkeypatch.setattr(Trainer, "train_step", step)
+    monkeypatch.setattr(Trainer, "advance", step)
 
 
 # ------------------------------------------------------------------------ measures.json
@@ -170,7 +170,7 @@ def test_seconds_are_those_of_training_and_add_up(tmp_path, yardstick, monkeypat
         monkeypatch.setattr(kind, name, wrapped)
 
     monkeypatch.setattr(sys.modules["minigan.comparison.race"], "time", Clock)
-    slow(Trainer, "train_step", 1)
+    slow(Trainer, "advance", 1)
     slow(Yardstick, "measure", 100)
     stops = iter([False, False, False, True])
     given = ([ONE], BUDGET, yardstick, 1, tmp_path)

@@ -48,7 +48,7 @@ def test_the_table_has_the_measures_of_points(compare, tmp_path, monkeypatch):
         assert result["numbers"]["best"][i][0] == min(row["em"] for row in rows)
     for kind in ("md", "png", "gif"):
         assert (tmp_path / "out" / f"comparison.{kind}").stat().st_size
-    monkeypatch.setattr(Trainer, "train_step", None)  # whole runs are not trained again
+    monkeypatch.setattr(Trainer, "advance", None)  # whole runs are not trained again
     assert compare().out == said
 
 
