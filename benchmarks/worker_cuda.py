@@ -37,6 +37,7 @@ class Session:
     def __init__(self, engine: engines_cuda.Minigan | engines_cuda.Torch):
         self.engine = engine
         self.step: Callable[[], Any] | None = None
+        self.body: Callable[[], Any] | None = None  # a recording does not hold what it works on
 
     def answer(self, line: str) -> dict[str, Any]:
         """What a line asks for."""
@@ -71,7 +72,7 @@ class Session:
             options.refill()
             return run()
 
-        self.step = step
+        self.step, self.body = step, body
         for _ in range(WARM_UP):
             step()
         engine.wait()
@@ -95,7 +96,7 @@ class Session:
 
     def end(self) -> dict[str, float]:
         """Forget the workload."""
-        peak, self.step = self.engine.peak(), None
+        peak, self.step, self.body = self.engine.peak(), None, None
         self.engine.forget()
         return {"peak_mib": peak}
 
