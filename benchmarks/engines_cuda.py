@@ -114,13 +114,14 @@ class Minigan:
     def __init__(self, name: str, precision: str, device: str = "cuda"):
         import minigan
         from minigan import array as arrays
+        from minigan import generators
 
         if not minigan.cuda.is_available():
             raise RuntimeError("no CUDA GPU, or no CuPy, is present")
         self.lib, self.cupy, self.device = minigan, arrays.cupy(), device
         self.graphed = name == "minigan+graph"
         self._graph: Any = None
-        self._generator = arrays.default_generator
+        self._generator = generators.default_generator
         minigan.cuda.allow_tf32 = precision == "tf32"
         self.bf16 = precision == "bf16"
 

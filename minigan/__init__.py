@@ -19,22 +19,16 @@ with _console.package_imports():
     from ._tensor import Tensor, tensor
     from .array import (
         Device,
-        Generator,
         bool_,
-        default_generator,
         float16,
         float32,
         float64,
         get_default_dtype,
-        get_rng_state,
-        initial_seed,
         int8,
         int16,
         int32,
         int64,
-        manual_seed,
         set_default_dtype,
-        set_rng_state,
         uint8,
     )
     from .autograd import (
@@ -49,6 +43,14 @@ with _console.package_imports():
     from .backends import use_deterministic_algorithms
     from .checker import GradcheckError, gradcheck
     from .cpu.threads import get_num_threads, set_num_threads
+    from .generators import (
+        Generator,
+        default_generator,
+        get_rng_state,
+        initial_seed,
+        manual_seed,
+        set_rng_state,
+    )
     from .ops import clone
     from .ops.accumulate import cumsum, norm, prod, std
     from .ops.arithmetic import add, mul, neg, square, sub

@@ -29,7 +29,6 @@ from typing import Any
 import numpy as np
 
 from . import curves, report
-from .array import Generator, manual_seed
 from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
 from .data import load, short_name
@@ -39,6 +38,7 @@ from .gan.ranks import here
 from .gan.readings import expect_finite
 from .gan.sampling import modules
 from .gan.streams import stream
+from .generators import Generator, manual_seed
 from .precision import computing
 from .reading import reading
 from .record import Record, Row, read_rows

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .array import Generator
 from .config import Config, RunError, read_config
 from .cpu.threads import one_blas_thread
 from .data import DataError, DataWarning, load
@@ -16,6 +15,7 @@ from .gan import ImageShape, Recipe, Request, recipe_for
 from .gan.sampling import restore
 from .gan.schema import Data
 from .gan.streams import stream
+from .generators import Generator
 from .serialize import SerializeError, read_npz
 
 

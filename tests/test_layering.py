@@ -17,6 +17,7 @@ PACKAGE = Path(minigan.__file__).parent
 FLOORS = [
     {"cpu", "_console", "backends"},
     {"array"},
+    {"generators"},
     {"places"},
     {"_mode", "_tensor"},
     {"_hooks", "_autocast"},

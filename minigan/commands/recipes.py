@@ -41,9 +41,9 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from ..array import Generator
     from ..gan import recipe, recipe_for
     from ..gan.points import has_choice
+    from ..generators import Generator
     from ..nn.summary import summary
 
     asked, points = arguments.recipe, arguments.data

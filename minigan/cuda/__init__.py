@@ -12,6 +12,7 @@ is used.  The GPU needs compute capability 8.0; others go on in float32.
 from __future__ import annotations
 
 from .. import array as arrays
+from .. import generators
 from .graphs import CaptureError, CUDAGraph, graph, is_current_stream_capturing
 
 __all__ = [
@@ -108,10 +109,10 @@ def _number(device: object) -> int:
 def manual_seed(seed: int) -> None:
     """Seed the default generator of the first GPU; without a GPU, nothing."""
     if is_available():
-        arrays.default_generator("cuda").manual_seed(seed)
+        generators.default_generator("cuda").manual_seed(seed)
 
 
 def manual_seed_all(seed: int) -> None:
     """Seed the default generators of all GPUs; without a GPU, nothing."""
     for number in range(device_count()):
-        arrays.default_generator(f"cuda:{number}").manual_seed(seed)
+        generators.default_generator(f"cuda:{number}").manual_seed(seed)

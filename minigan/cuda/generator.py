@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import array as arrays
-from ..array import Device, Moved
+from ..array import Device
+from ..generators import Moved
 from . import launcher, random
 
 Size = int | Sequence[int] | None

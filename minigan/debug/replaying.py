@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import array as arrays
+from .. import generators
 from .._hooks import op_hook
 from ..array import Device
 from .judging import Difference, Judge, Parted, Record, recorder
@@ -103,26 +104,26 @@ def replay(
 @contextmanager
 def _seeded(device: str, seed: int) -> Iterator[None]:
     """One sequence of random numbers for the default generators of the CPU and of ``device``."""
-    before = dict(arrays._generators)
-    leader = arrays.Generator().manual_seed(seed)
-    arrays._generators["cpu"] = leader
+    before = dict(generators._generators)
+    leader = generators.Generator().manual_seed(seed)
+    generators._generators["cpu"] = leader
     if device != "cpu":
-        arrays._generators[device] = _Follower(leader, Device(device))
+        generators._generators[device] = _Follower(leader, Device(device))
     try:
-        with arrays.same_numbers():  # also of generators that the step makes
+        with generators.same_numbers():  # also of generators that the step makes
             yield
     finally:
-        arrays._generators.clear()
-        arrays._generators.update(before)
+        generators._generators.clear()
+        generators._generators.update(before)
 
 
-class _Follower(arrays.Generator):
+class _Follower(generators.Generator):
     """A device's generator that goes on in the CPU's sequence, as a run on the CPU would."""
 
-    def __init__(self, leader: arrays.Generator, device: Device):
+    def __init__(self, leader: generators.Generator, device: Device):
         self.leader, self.device = leader, device
 
-    def manual_seed(self, seed: int) -> arrays.Generator:
+    def manual_seed(self, seed: int) -> generators.Generator:
         self.leader.manual_seed(seed)
         return self
 
@@ -132,4 +133,4 @@ class _Follower(arrays.Generator):
 
     @property
     def rng(self) -> Any:
-        return arrays.Moved(self.leader.rng, self.device)
+        return generators.Moved(self.leader.rng, self.device)

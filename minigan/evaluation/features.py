@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import get_rng_state, manual_seed, set_rng_state
 from ..autograd import no_grad
 from ..cpu.threads import one_blas_thread
 from ..data import Batches, ImageData, cache
 from ..data.images import centred
+from ..generators import get_rng_state, manual_seed, set_rng_state
 from ..optim import Adam
 from ..optim.lr_scheduler import CosineAnnealingLR
 from .networks import Autoencoder, Classifier, Shape

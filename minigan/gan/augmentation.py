@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._tensor import Tensor
-from ..array import Generator, array_module
+from ..array import array_module
+from ..generators import Generator
 from ..ops.creation import rand, randint
 
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from .. import optim
 from .._tensor import Tensor
-from ..array import Generator
 from ..data import ImageData
 from ..data.images import centred
+from ..generators import Generator
 from ..losses import mse_loss
 from ..nn import Module, Sequential, init
 from ..report import save_grid

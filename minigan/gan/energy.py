@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from .. import nn
 from .._tensor import Tensor
-from ..array import Generator
+from ..generators import Generator
 from . import settings as common
 from .autoencoding import start
 from .networks import dcgan_init, infogan_generator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import optim
 from .._tensor import Tensor
-from ..array import Generator
+from ..generators import Generator
 from ..nn import Module
 from ..ops.shape import cat
 from .augmentation import augmented

@@ -21,7 +21,7 @@ from typing import Any
 
 from .. import cuda
 from .._tensor import Tensor
-from ..array import default_generator
+from ..generators import default_generator
 from ..optim import Optimizer, replaying
 
 PLAIN = 2  # steps of a kind before one is recorded: kernels are compiled and state is made

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Array, Generator, array_module
+from ..array import Array, array_module
+from ..generators import Generator
 from ..ops.creation import rand, randint, randn
 from ..ops.shape import cat
 from .schema import Networks, Space

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator
 from ..data import ImageData
 from ..data.images import centred
 from ..figures import save_scatter
+from ..generators import Generator
 from ..report import image_grid, save_animation, save_grid
 from .autoencoding import (
     Coder,

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import prod
 
 from .. import nn
-from ..array import Generator
+from ..generators import Generator
 from ..nn import init
 from .networks import Layers, activation_layer, norm_layers
 from .schema import ImageShape

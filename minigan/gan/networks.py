@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from .. import nn
-from ..array import Generator
+from ..generators import Generator
 from ..nn import init
 from .schema import ImageShape
 from .values import SettingError

@@ -8,8 +8,8 @@ from typing import Any
 
 from .. import nn
 from .._tensor import Tensor
-from ..array import Generator
 from ..autograd import no_grad
+from ..generators import Generator
 from ..nn.utils import spectral_norm
 from ..ops.creation import randn
 from ..ops.shape import cat

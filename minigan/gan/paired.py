@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import default_generator
 from ..autograd import no_grad
 from ..data import PairData
 from ..data.images import centred
+from ..generators import default_generator
 from ..report import save_grid
 from .autoencoding import spread
 from .differentiable import replaced

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._tensor import Tensor
-from ..array import Generator, array_module
+from ..array import array_module
 from ..autograd import grad
+from ..generators import Generator
 from ..ops.creation import rand, rand_like
 
 Critic = Callable[[Tensor], Tensor]

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator
 from ..distributed.buckets import Reducer
 from ..distributed.nn import AllReduce
 from ..distributed.process_group import current
+from ..generators import Generator
 from ..nn import Module, SyncBatchNorm
 from ..ops.arrange import split
 from ..ops.shape import cat

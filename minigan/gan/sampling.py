@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator
 from ..autograd import no_grad
+from ..generators import Generator
 from ..nn import Module
 from ..ops.creation import zeros
 from ..ops.shape import cat

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator
 from ..data import ImageData, PairData, PointData
+from ..generators import Generator
 from ..nn import Module
 from ..optim import Optimizer
 from ..plane import Plane

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._tensor import tensor
-from ..array import Generator, default_generator
+from ..generators import Generator, default_generator
 from ..nn import Module
 from ..optim import Optimizer
 from .ranks import begin_anew, place_of, streams_of

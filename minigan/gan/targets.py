@@ -6,7 +6,7 @@ Smoothing: Salimans et al. 2016, arXiv 1606.03498, section 3.4.
 from __future__ import annotations
 
 from .._tensor import Tensor
-from ..array import Generator
+from ..generators import Generator
 from ..ops.creation import rand
 from ..ops.kinks import where
 

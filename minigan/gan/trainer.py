@@ -19,10 +19,10 @@ import numpy as np
 
 from .. import fused
 from .._tensor import Tensor
-from ..array import Generator
 from ..autograd import no_grad
 from ..data import Background, Batches, DataError, ImageData, PairData, PointData, augmentation
 from ..data.delivery import delivered
+from ..generators import Generator
 from ..nn import BatchNorm1d
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import array_module, kept, rng_on
+from ..array import array_module
+from ..generators import kept, rng_on
 from ..losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod, sqrt
 
 from .._tensor import Tensor
-from ..array import Generator, array_module, rng_on
+from ..array import array_module
 from ..autograd import no_grad
+from ..generators import Generator, rng_on
 
 
 @no_grad()

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from .. import array as arrays
+from .. import generators
 from .._tensor import Tensor, tensor
-from ..array import Device, Generator, get_default_dtype, module_for, rng_on
+from ..array import Device, get_default_dtype, module_for
+from ..generators import Generator, rng_on
 from ._common import as_tensor as as_tensor_only
 from ._common import size_from
 
@@ -191,7 +193,7 @@ def _on_gpu(seed: int, device: Device) -> Any:
     return source(seed, device)
 
 
-arrays.random_sources["cuda"] = _on_gpu
+generators.random_sources["cuda"] = _on_gpu
 
 
 def _draw(name: str, method: str, shape, generator, dtype, device, requires_grad) -> Tensor:

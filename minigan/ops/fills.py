@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator, rng_on
 from ..autograd import is_grad_enabled
+from ..generators import Generator, rng_on
 from ._common import begin_change, values_for
 from .indexing import setitem
 

@@ -6,8 +6,9 @@ from math import prod
 
 from .. import fused
 from .._tensor import Tensor
-from ..array import array_module, kept, rng_on
+from ..array import array_module
 from ..autograd import Function, is_grad_enabled
+from ..generators import kept, rng_on
 from ._common import as_float, as_tensor, operands
 from .kinks import LeakyReLUGrad, leaky_relu
 from .reduction import mean as mean_of

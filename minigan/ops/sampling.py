@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import array as arrays
 from .._tensor import Tensor
-from ..array import Generator, rng_on
+from ..generators import Generator, rng_on
 from ._common import as_float, as_tensor
 from .creation import empty_like, randn
 

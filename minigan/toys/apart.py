@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator
+from ..generators import Generator
 from ..ops.shape import cat
 from .distances import gaussian_divergences, log_gaussian
 from .distances.divergences import quadrature

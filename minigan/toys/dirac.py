@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._tensor import Tensor, tensor
-from ..array import Generator
 from ..autograd import grad
 from ..gan.differentiable import sgd
 from ..gan.objectives import OBJECTIVES, Objective
 from ..gan.penalties import gradient_penalty, r1_penalty
+from ..generators import Generator
 from ..ops.kinks import clamp
 from ..ops.shape import stack
 

@@ -7,10 +7,10 @@ from math import cos, pi
 from typing import Any
 
 from .. import nn
-from ..array import Generator
 from ..gan.networks import dcgan_critic, dcgan_init
 from ..gan.pair import normalise_spectrally
 from ..gan.schema import ImageShape
+from ..generators import Generator
 from .lipschitz_bounds import evaluated, layer_bounds, layers
 from .lipschitz_conv import fourier_bound, im2col_bound, reshaped_norm
 from .lipschitz_operator import Operator, PowerIteration, power_iteration, spectral_norm

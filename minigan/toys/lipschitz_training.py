@@ -14,13 +14,13 @@ import numpy as np
 
 from .. import nn, optim
 from .._tensor import Tensor
-from ..array import Generator
 from ..autograd import no_grad
 from ..data import mixture
 from ..gan.mlp import mlp_init
 from ..gan.objectives import wgan_critic
 from ..gan.pair import normalise_spectrally
 from ..gan.penalties import gradient_penalty
+from ..generators import Generator
 from .distances import em
 from .lipschitz_bounds import evaluated
 from .lipschitz_ladder import ROUNDING, Ladder, ladder

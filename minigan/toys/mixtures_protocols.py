@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from .. import nn
 from .._tensor import Tensor
-from ..array import Generator
 from ..gan import ImageShape, Networks
+from ..generators import Generator
 from ..nn import init
 from ..ops.extremes import amax
 from .lipschitz_operator import spectral_norm

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .._tensor import Tensor
-from ..array import Generator
 from ..figures import pixels
 from ..gan.objectives import bce_critic
 from ..gan.trainer import stream
+from ..generators import Generator
 from ..report import save_animation
 from . import rivals
 from .apart import GAUSSIANS, LINES, Apart, Four, best_logit

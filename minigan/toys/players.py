@@ -14,7 +14,6 @@ import numpy as np
 
 from .. import nn, optim
 from .._tensor import Tensor
-from ..array import Generator
 from ..autograd import no_grad
 from ..data import DataError
 from ..gan.mlp import mlp_init
@@ -22,6 +21,7 @@ from ..gan.objectives import bce_critic, wgan_critic
 from ..gan.pair import normalise_spectrally
 from ..gan.penalties import gradient_penalty, slopes
 from ..gan.trainer import stream
+from ..generators import Generator
 
 CRITICS = {
     "clip": "weights clipped to ±0.1",

@@ -8,9 +8,9 @@ import numpy as np
 
 from .. import optim
 from .._tensor import Tensor, tensor
-from ..array import Generator
 from ..autograd import grad
 from ..gan.trainer import stream
+from ..generators import Generator
 from .apart import Apart, Four
 from .players import Critic, Discriminator
 

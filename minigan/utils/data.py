@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor, tensor
-from ..array import Generator, default_generator, float64
+from ..array import float64
+from ..generators import Generator, default_generator
 from ..ops.shape import stack
 from .samplers import (
     BatchSampler,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Generator, default_generator
 from ..distributed import get_rank, get_world_size
+from ..generators import Generator, default_generator
 
 
 class Sampler:

@@ -9,8 +9,7 @@ import os
 import fakegpu
 import pytest
 
-from minigan import array as arrays
-from minigan import cuda
+from minigan import cuda, generators
 
 GPUS = ["fake", pytest.param("gpu", marks=pytest.mark.gpu)]
 
@@ -32,7 +31,7 @@ def _present(kind, monkeypatch):
 def cuda_device(request, monkeypatch):
     """ "cuda": what runs there is set beside the CPU, with the CPU's random numbers."""
     name = _present(request.param, monkeypatch)
-    with arrays.same_numbers():
+    with generators.same_numbers():
         yield name
 
 

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 import minigan
 from kernels import philox
-from minigan import array as arrays
+from minigan import generators
 
 pytestmark = pytest.mark.skipif(
     driver.unavailable() is not None, reason=str(driver.unavailable() or "")
@@ -121,7 +121,7 @@ def again(gpu, entry):
 
 
 def test_a_gpu_that_is_first_used_after_the_seed_draws_from_it(cupy):
-    state = arrays._default_seed
+    state = generators._default_seed
     try:
         minigan.manual_seed(9)
         first = minigan.randn(5, device="cuda").cpu().numpy()
@@ -133,7 +133,7 @@ def test_a_gpu_that_is_first_used_after_the_seed_draws_from_it(cupy):
 
 
 def test_the_cpus_numbers_where_they_are_asked_for(cupy):
-    with arrays.same_numbers():
+    with generators.same_numbers():
         g = on_gpu(7)
     assert_array_equal(g.rng.random(5).get(), np.random.default_rng(7).random(5))
     assert_array_equal(

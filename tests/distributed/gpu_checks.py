@@ -13,11 +13,11 @@ from learnt import images, learnt, same_on_all
 
 from minigan import distributed as dist
 from minigan import nn, tensor
-from minigan.array import same_numbers
 from minigan.distributed import process_group
 from minigan.gan import Trainer, recipe
 from minigan.gan.ranks import here
 from minigan.gan.sampling import modules
+from minigan.generators import same_numbers
 
 
 class ByWayOfTheCPU:

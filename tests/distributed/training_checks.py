@@ -9,13 +9,13 @@ from learnt import images, learnt, same_on_all
 
 import minigan
 from minigan import distributed as dist
-from minigan.array import default_generator
 from minigan.data import PairData
 from minigan.distributed.process_group import current, tell
 from minigan.gan import NonFiniteLoss, Trainer, recipe, recipe_names
 from minigan.gan.ranks import here
 from minigan.gan.sampling import modules
 from minigan.gan.state import state_of
+from minigan.generators import default_generator
 from minigan.together import _share_the_machine
 
 MLP = {"network": "mlp", "widths": "16", "critic_widths": "16", "latent": 4}

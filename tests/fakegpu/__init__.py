@@ -25,6 +25,7 @@ from .module import Cupy, Cupyx
 def install(monkeypatch: Any, capability: str = "70", devices: int = 1) -> Cupy:
     """Make CuPy the fake, and its GPUs those that minigan finds, until the test ends."""
     from minigan import array as arrays
+    from minigan import generators
     from minigan.cuda import launcher
 
     cupy = Cupy(GPU(capability, devices))
@@ -39,7 +40,7 @@ def install(monkeypatch: Any, capability: str = "70", devices: int = 1) -> Cupy:
     }.items():
         monkeypatch.setitem(sys.modules, name, value)
     monkeypatch.setattr(arrays, "cupy", lambda: cupy)
-    monkeypatch.setattr(arrays, "_generators", dict(arrays._generators))
+    monkeypatch.setattr(generators, "_generators", dict(generators._generators))
     for kept in ("_kernel", "_module"):  # what was compiled for another GPU
         again = functools.cache(getattr(launcher, kept).__wrapped__)
         monkeypatch.setattr(launcher, kept, again)

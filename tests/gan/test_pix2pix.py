@@ -7,11 +7,11 @@ import pytest
 
 import minigan
 from minigan import nn
-from minigan.array import default_generator
 from minigan.data import DataError, ImageData, PairData
 from minigan.gan import ImageShape, Request, SettingError, Trainer, recipe
 from minigan.gan.paired import translate, triples
 from minigan.gan.translation import depth_of, patch_critic, receptive_field, unet
+from minigan.generators import default_generator
 
 
 def pairs(count=12, size=8, channels=3):

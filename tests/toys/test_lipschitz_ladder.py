@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import minigan
 from minigan import nn
-from minigan.array import Generator
 from minigan.gan import ImageShape, recipe
+from minigan.generators import Generator
 from minigan.toys.lipschitz_bounds import Residual
 from minigan.toys.lipschitz_ladder import ladder
 from minigan.toys.lipschitz_samples import Box

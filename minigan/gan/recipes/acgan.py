@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..._tensor import Tensor
-from ...array import Generator
+from ...generators import Generator
 from ...losses import cross_entropy
 from .. import game
 from .. import settings as common

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import prod
 
 from ... import nn
-from ...array import Generator
+from ...generators import Generator
 from .. import autoencoding
 from ..principal import save_comparison
 from ..schema import ImageShape

@@ -20,7 +20,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ..._tensor import Tensor
-from ...array import Generator
+from ...generators import Generator
 from ...nn import Module
 from ...ops.creation import zeros
 from .. import energy

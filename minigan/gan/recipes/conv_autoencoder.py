@@ -12,7 +12,7 @@ Source: Masci, Meier, Cireşan & Schmidhuber, ICANN 2011.
 from __future__ import annotations
 
 from ... import nn
-from ...array import Generator
+from ...generators import Generator
 from .. import autoencoding
 from ..autoencoding import Settings
 from ..schema import ImageShape

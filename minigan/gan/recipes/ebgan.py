@@ -19,7 +19,7 @@ from math import isfinite
 from typing import Any
 
 from ..._tensor import Tensor
-from ...array import Generator
+from ...generators import Generator
 from ...nn import Module
 from ...ops.kinks import relu
 from .. import energy

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from ... import optim
 from ..._tensor import Tensor
-from ...array import Generator
+from ...generators import Generator
 from ...losses import cross_entropy, mse_loss
 from .. import game
 from .. import settings as common

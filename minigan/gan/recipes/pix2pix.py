@@ -18,8 +18,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..._tensor import Tensor
-from ...array import Generator
 from ...data import PairData
+from ...generators import Generator
 from ...losses import l1_loss
 from ...nn import Module
 from ...ops.shape import cat

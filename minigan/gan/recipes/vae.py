@@ -19,7 +19,7 @@ from typing import Any
 
 from ... import nn
 from ..._tensor import Tensor
-from ...array import Generator
+from ...generators import Generator
 from ...losses import binary_cross_entropy_with_logits
 from ...ops.creation import randn
 from .. import autoencoding

@@ -8,12 +8,12 @@ import numpy as np
 
 from ... import optim
 from ..._tensor import Tensor
-from ...array import Generator
 from ...autograd import no_grad
 from ...data.mixtures import mixture
 from ...figures import pixels
 from ...gan.objectives import wgan_generator
 from ...gan.trainer import stream
+from ...generators import Generator
 from ..canvas import drawing, label, measured
 from ..output import progress
 from ..players import Critic, evaluating, network
