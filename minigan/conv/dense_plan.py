@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import tiles
 from .geometry import Geometry
 from .layout import nhwc
 
@@ -84,16 +85,16 @@ class Plan:
         self.groups = []
         for size in product(rows, columns):
             first, filter_first = sum(map(len, into)), sum(map(len, filters))
-            tiles = list(product(rows[size[0]], columns[size[1]]))
+            pairs = list(product(rows[size[0]], columns[size[1]]))
             # (n, n', tiles, …): for each place all tiles
-            into.append(_stacked([np.kron(a.B, b.B) for a, b in tiles]))
-            out.append(_stacked([np.kron(a.A, b.A) for a, b in tiles]))
-            filters.append(np.kron(tiles[0][0].G, tiles[0][1].G))
+            into.append(_stacked([np.kron(a.B, b.B) for a, b in pairs]))
+            out.append(_stacked([np.kron(a.A, b.A) for a, b in pairs]))
+            filters.append(np.kron(pairs[0][0].G, pairs[0][1].G))
             self.groups.append(
                 Group(
                     slice(first, first + len(into[-1])),
                     slice(filter_first, filter_first + len(filters[-1])),
-                    len(tiles),
+                    len(pairs),
                 )
             )
         self.T, self.O, self.G = np.vstack(into), np.vstack(out).T, np.vstack(filters)
@@ -102,18 +103,8 @@ class Plan:
 
     @staticmethod
     def fits(g: Geometry) -> bool:
-        """Square filters of 2 or 3 taps per stride, the stride 1 or 2, up to 8×8 outputs."""
-        s = g.stride[0]
-        return (
-            g.R == g.S
-            and g.stride == (s, s)
-            and s <= 2
-            and g.R in (2 * s, 3 * s)
-            and g.dilation == (1, 1)
-            and g.groups == 1
-            and g.P in TILES
-            and g.Q in TILES
-        )
+        """What Winograd's tiles fit, up to 8×8 outputs."""
+        return tiles.Plan.fits(g) and g.P in TILES and g.Q in TILES
 
     def matrix(self, name: str, dtype: np.dtype) -> np.ndarray:
         """T, O or G in that dtype."""
