@@ -18,7 +18,7 @@ import functools
 import sys
 from typing import Any
 
-from .gpu import GPU
+from .gpu import GPU, Device
 from .module import Cupy, Cupyx
 
 
@@ -47,4 +47,9 @@ def install(monkeypatch: Any, capability: str = "70", devices: int = 1) -> Cupy:
     return cupy
 
 
-__all__ = ["GPU", "Cupy", "install"]
+def held(cupy: Cupy, values: Any, device: int = 0) -> Any:
+    """An array of that GPU in the very memory of ``values``, a NumPy array."""
+    return cupy.gpu.hold(values, Device(cupy.gpu, device))
+
+
+__all__ = ["GPU", "Cupy", "held", "install"]

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from emulator import driver
+from fakegpu import GPU, Cupy, held
 from hypothesis import given, settings
-from kernels.fake_cupy import FakeCupy
 from kernels.runner import run
 from numpy.testing import assert_array_equal
 from strategies import convolutions
@@ -150,12 +150,12 @@ def test_low_rounds_the_operands_whatever_computes(launched, monkeypatch, capabi
 
 def test_the_launcher_compiles_and_runs_what_was_allowed(monkeypatch):
     """BF16, by way of a CuPy that stands in: every factor is rounded, whole numbers are exact."""
-    cupy, real, made = FakeCupy("90"), launcher.run, []
+    cupy, real, made = Cupy(GPU("90")), launcher.run, []
 
     def on_gpu(launches):
         made.extend(launches)
         real(
-            replace(a, arguments=tuple(cupy.array(v) if is_array(v) else v for v in a.arguments))
+            replace(a, arguments=tuple(held(cupy, v) if is_array(v) else v for v in a.arguments))
             for a in launches
         )
 
@@ -171,8 +171,8 @@ def test_the_launcher_compiles_and_runs_what_was_allowed(monkeypatch):
         assert_array_equal(found, expected)
     for cache in kept:
         cache.cache_clear()
-    assert {"-DRUNG=5" in compiled["options"] for compiled in cupy.compiled} == {True}
-    assert [kernel["name"] for kernel in cupy.launched] == [launch.name for launch in made]
+    assert {"-DRUNG=5" in compiled["options"] for compiled in cupy.gpu.compiled} == {True}
+    assert [kernel["name"] for kernel in cupy.gpu.launched] == [launch.name for launch in made]
 
 
 # -- Winograd's form

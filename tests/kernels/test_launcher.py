@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from emulator import driver
-from kernels.fake_cupy import FakeCupy
+from fakegpu import GPU, Cupy, held
 from numpy.testing import assert_array_equal
 
 from minigan import array as arrays
@@ -36,11 +36,11 @@ BY = np.array((3, 0.5), PAIR)[()]
 @pytest.fixture
 def cupy(monkeypatch, tmp_path):
     """A CuPy with one GPU, and a folder with one kernel file."""
-    module = FakeCupy()
+    module = Cupy(GPU("80", devices=3))
     (tmp_path / "scale.cu").write_text(FILE, encoding="utf-8")
     (tmp_path / "part.cuh").write_text("#pragma once\n#define SCALE 2\n", encoding="utf-8")
     monkeypatch.setattr(arrays, "cupy", lambda: module)
-    for place in ("kernels.fake_cupy.kernel_folder", "minigan.cuda.launcher.kernel_folder"):
+    for place in ("minigan.cuda.launch.kernel_folder", "minigan.cuda.launcher.kernel_folder"):
         monkeypatch.setattr(place, lambda: tmp_path)
     forget()
     yield module
@@ -61,26 +61,26 @@ def launch(*arguments, threads=32, shared=0, architecture=75, file="scale.cu", n
 
 def operands(cupy, n=50):
     x = np.random.default_rng(0).integers(-8, 9, n).astype(np.float32)
-    return cupy.array(x), cupy.array(np.full(n, np.nan, np.float32)), BY, np.int32(n)
+    return held(cupy, x), held(cupy, np.full(n, np.nan, np.float32)), BY, np.int32(n)
 
 
 @emulated
 def test_a_launch_computes_with_structs_and_null_pointers(cupy):
     x, y, by, n = operands(cupy)
     launcher.run([launch(x, y, by, n, None)])
-    assert_array_equal(y.values, 3 * x.values)
-    mask = cupy.array(np.arange(50, dtype=np.uint8) % 2)
-    z = cupy.array(np.zeros(50, np.float32))
+    assert_array_equal(y._memory, 3 * x._memory)
+    mask = held(cupy, np.arange(50, dtype=np.uint8) % 2)
+    z = held(cupy, np.zeros(50, np.float32))
     launcher.run([launch(x, z, by, n, mask)])
-    assert_array_equal(z.values, 3 * x.values * mask.values)
+    assert_array_equal(z._memory, 3 * x._memory * mask._memory)
 
 
 @emulated
 def test_launches_run_in_their_order(cupy):
     x, y, by, n = operands(cupy)
-    z = cupy.array(np.zeros(50, np.float32))
+    z = held(cupy, np.zeros(50, np.float32))
     launcher.run(launch(a, b, by, n, None) for a, b in ((x, y), (y, z)))
-    assert_array_equal(z.values, 9 * x.values)
+    assert_array_equal(z._memory, 9 * x._memory)
 
 
 @emulated
@@ -88,15 +88,15 @@ def test_a_file_is_compiled_once_for_each_set_of_macros_and_architecture(cupy):
     given = (*operands(cupy), None)
     for threads in (32, 64, 32, 64):
         launcher.run([launch(*given, threads=threads)])
-    assert [c["options"][-1] for c in cupy.compiled] == ["-DTHREADS=32", "-DTHREADS=64"]
-    assert len(cupy.launched) == 4
-    on_another = (*(cupy.array(a.values, 1) for a in given[:2]), *given[2:])
+    assert [c["options"][-1] for c in cupy.gpu.compiled] == ["-DTHREADS=32", "-DTHREADS=64"]
+    assert len(cupy.gpu.launched) == 4
+    on_another = (*(held(cupy, a._memory, 1) for a in given[:2]), *given[2:])
     launcher.run([launch(*on_another)])  # a GPU of the same kind: the same code
-    assert len(cupy.compiled) == 2
-    cupy.capability = "90"
-    on_a_newer = (*(cupy.array(a.values, 2) for a in given[:2]), *given[2:])
+    assert len(cupy.gpu.compiled) == 2
+    cupy.gpu.capability = "90"
+    on_a_newer = (*(held(cupy, a._memory, 2) for a in given[:2]), *given[2:])
     launcher.run([launch(*on_a_newer)])
-    assert len(cupy.compiled) == 3
+    assert len(cupy.gpu.compiled) == 3
 
 
 @emulated
@@ -106,11 +106,11 @@ def test_a_changed_header_is_another_key(cupy, tmp_path):
     (tmp_path / "part.cuh").write_text("#pragma once\n#define SCALE 4\n", encoding="utf-8")
     forget()  # as in another process
     launcher.run([launch(*given)])
-    first, second = (c["options"] for c in cupy.compiled)
-    assert cupy.compiled[0]["code"] == cupy.compiled[1]["code"]
+    first, second = (c["options"] for c in cupy.gpu.compiled)
+    assert cupy.gpu.compiled[0]["code"] == cupy.gpu.compiled[1]["code"]
     changed = [o for o, p in zip(first, second, strict=True) if o != p]
     assert len(changed) == 1 and re.fullmatch("-DMINIGAN_HEADERS=0x[0-9a-f]{16}", changed[0])
-    assert_array_equal(given[1].values, 6 * given[0].values)
+    assert_array_equal(given[1]._memory, 6 * given[0]._memory)
 
 
 @emulated
@@ -125,16 +125,16 @@ def test_room_for_shared_memory_is_asked_for_above_48_kib(cupy):
 
 def test_the_gpu_must_have_the_architecture_and_the_shared_memory(cupy):
     given = (*operands(cupy), None)
-    cupy.capability = "75"
-    given = (*(cupy.array(a.values) for a in given[:2]), *given[2:])
+    cupy.gpu.capability = "75"
+    given = (*(held(cupy, a._memory) for a in given[:2]), *given[2:])
     with pytest.raises(LaunchError, match=r"scale needs a GPU of compute capability 80.* has 75"):
         launcher.run([launch(*given, architecture=80)])
-    cupy.capability = "86"
-    given = (*(cupy.array(a.values) for a in given[:2]), *given[2:])
+    cupy.gpu.capability = "86"
+    given = (*(held(cupy, a._memory) for a in given[:2]), *given[2:])
     message = r"scale needs 122880 bytes of shared memory, .*\(compute capability 86\) has 101376"
     with pytest.raises(LaunchError, match=message):
         launcher.run([launch(*given, shared=120 * 1024, architecture=80)])
-    assert not cupy.launched
+    assert not cupy.gpu.launched
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_an_argument_of_another_kind_is_one_clear_sentence(cupy, position, value
     given[position] = value
     with pytest.raises(LaunchError, match=message):
         launcher.run([launch(*given)])
-    assert not cupy.launched
+    assert not cupy.gpu.launched
 
 
 @pytest.mark.parametrize(
@@ -167,20 +167,20 @@ def test_an_argument_of_another_kind_is_one_clear_sentence(cupy, position, value
 def test_an_array_that_the_kernel_cannot_read_is_one_clear_sentence(cupy, memory, message):
     _, *others = operands(cupy)
     with pytest.raises(LaunchError, match=message):
-        launcher.run([launch(cupy.array(memory), *others, None)])
-    assert not cupy.launched
+        launcher.run([launch(held(cupy, memory), *others, None)])
+    assert not cupy.gpu.launched
 
 
 def test_there_must_be_as_many_arguments_as_parameters_and_one_gpu(cupy):
     x, y, *others = operands(cupy)
     with pytest.raises(LaunchError, match="scale has 5 parameters, 4 were given"):
         launcher.run([launch(x, y, *others)])
-    elsewhere = cupy.array(y.values, 1)
+    elsewhere = held(cupy, y._memory, 1)
     with pytest.raises(LaunchError, match=r"expected arrays on one GPU, .* on GPUs \[0, 1\]"):
         launcher.run([launch(x, elsewhere, *others, None)])
     with pytest.raises(LaunchError, match="expected arrays on one GPU, got arrays on no GPU"):
         launcher.run([launch(None, None, *others, None)])
-    assert not cupy.launched
+    assert not cupy.gpu.launched
 
 
 def test_a_launch_says_what_it_takes(cupy):
@@ -222,20 +222,20 @@ def test_options_name_the_language_the_folder_and_the_headers(cupy, tmp_path):
 
 
 def test_the_capability_of_an_arrays_gpu(cupy):
-    cupy.capability = "90"
-    assert launcher.capability(cupy.array(np.zeros(2))) == 90
+    cupy.gpu.capability = "90"
+    assert launcher.capability(held(cupy, np.zeros(2))) == 90
     assert launcher.capability(np.zeros(2)) is None
 
 
 @emulated
 def test_a_plan_of_the_project_runs_through_the_launcher(monkeypatch):
-    module = FakeCupy()
+    module = Cupy(GPU("80", devices=3))
     monkeypatch.setattr(arrays, "cupy", lambda: module)
     forget()
     x = np.random.default_rng(0).standard_normal((2, 3, 4, 4), np.float32)
     bias = np.arange(3, dtype=np.float32)
     y = np.full_like(x, np.nan)
-    given = [module.array(a) for a in (x, bias, y)]
+    given = [held(module, a) for a in (x, bias, y)]
     launcher.run(pointwise.bias_act(*given, "relu"))
     assert_array_equal(y, np.maximum(x + bias[:, None, None], 0))
     forget()

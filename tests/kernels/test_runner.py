@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from emulator import driver
-from kernels.fake_cupy import FakeCupy
+from fakegpu import GPU, Cupy
 from kernels.runner import run
 from numpy.testing import assert_array_equal
 
@@ -33,7 +33,7 @@ def test_the_emulator_runs_launches_one_after_the_other(seed):
 
 @emulated
 def test_the_gpu_runs_the_same_launches_on_copies(monkeypatch):
-    module = FakeCupy()
+    module = Cupy(GPU("80"))
     monkeypatch.setattr(arrays, "cupy", lambda: module)
     monkeypatch.setattr(cuda, "is_available", lambda: True)
     for kept in (launcher._kernel, launcher._module):
@@ -41,7 +41,7 @@ def test_the_gpu_runs_the_same_launches_on_copies(monkeypatch):
     launches, y, expected = plan()
     run(launches, "gpu")
     assert_array_equal(y, expected)
-    assert len(module.launched) == 2
+    assert len(module.gpu.launched) == 2
     for kept in (launcher._kernel, launcher._module):
         kept.cache_clear()
 
