@@ -155,7 +155,7 @@ def main(given: list[str] | None = None) -> int:
         print(f"{task.name}: {result['ended']} ({result['seconds']:.0f} s)", flush=True)
         results.append(result)
         write_json(summary, {"machine": vars(about), "tasks": results})
-    return int(any(result["ended"].startswith("with status") for result in results))
+    return int(any(r["ended"].startswith(("with status", "stopped")) for r in results))
 
 
 if __name__ == "__main__":

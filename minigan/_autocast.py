@@ -135,7 +135,7 @@ def rounded(array: Array) -> Array:
         return array
     xp = array_module(array)
     bits = array.view(np.uint32)
-    changed = bits >> 16  # the last bit that stays decides ties
+    changed = xp.asarray(bits >> 16)  # the last bit that stays decides ties
     changed &= 1
     changed += 0x7FFF
     changed += bits

@@ -143,7 +143,12 @@ def at_the_end(finish: Callable[[], None]) -> None:
 
     That is before any leaf's ``.grad`` changes; what ``finish`` writes into the array that the hook
     returned is what arrives there.  A pass that an error ends does not come to it.
+
+    Raises:
+        RuntimeError: no pass is under way.
     """
+    if thread.state.after is None:
+        raise RuntimeError("at_the_end: no backward pass is under way; call it from a hook")
     thread.state.after.append(finish)
 
 

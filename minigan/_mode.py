@@ -23,7 +23,7 @@ class State:
         self.hooks: tuple[Callable[..., Any], ...] = ()  # see autograd.op_hook
         self.rounding: frozenset[str] = frozenset()  # devices whose products round: see autocast
         self.running: Any = None  # the Node whose gradient is being worked on
-        self.after: list[Callable[[], None]] = []  # what is to be done at the end of this walk
+        self.after: list[Callable[[], None]] | None = None  # to be done when this walk ends
 
 
 class _Thread(threading.local):

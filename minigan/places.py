@@ -98,6 +98,15 @@ def outside(index: Array, low: int, high: int) -> int | None:
     return int(index[beyond][0]) if bool(beyond.any()) else None
 
 
+def may_be(mask: Array) -> bool:
+    """Whether any entry of ``mask`` is set; on a GPU, which is not asked (that waits), True.
+
+    >>> may_be(np.array([False, False]))
+    False
+    """
+    return bool(mask.any()) if isinstance(mask, np.ndarray) else True
+
+
 def _raise_as_numpy(x: Array, index: Any) -> None:
     entries = index if isinstance(index, tuple) else (index,)
     host = tuple(to_device(i, "cpu") if hasattr(i, "dtype") else i for i in entries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from . import cuda
 from ._autocast import autocast
@@ -26,7 +26,7 @@ def computing(precision: str, device: str) -> Iterator[None]:
     before = cuda.allow_tf32
     cuda.allow_tf32 = before or precision == "tf32"
     try:
-        with autocast(device, enabled=precision == "bf16"):
+        with autocast(device) if precision == "bf16" else nullcontext():
             yield
     finally:
         cuda.allow_tf32 = before

@@ -94,7 +94,8 @@ def train_together(lead: Callable[[], Run], watch: Callable[[Run], int], gpus: b
             agreed(lambda: _expect_data(run, size))
             _share(run)
             if rank == 0 and current().size > 1:
-                say(f"{current().size} processes, {run.config.batch_size} images each in a step")
+                each = f"{run.config.batch_size} {run.data.unit} each in a step"
+                say(f"{current().size} processes, {each}")
             code = (_follow if rank else watch)(run)
         finally:
             run.close()

@@ -206,8 +206,7 @@ def _resume(arguments: argparse.Namespace) -> Run:
         changes["steps"] = arguments.steps
     if arguments.device is not None:
         changes["device"] = choose_device(arguments.device)
-    if arguments.no_graph:
-        changes["graph"] = False
+    changes["graph"] = not arguments.no_graph
     if arguments.data_dir is not None:
         changes["data_dir"] = str(arguments.data_dir.resolve())
     now = versions()
@@ -221,7 +220,7 @@ def _resume(arguments: argparse.Namespace) -> Run:
     if run.config.ranks != config.ranks:
         say(
             f"minigan: warning: processes so far: {config.ranks}, now {run.config.ranks}, with "
-            f"{config.batch_size} images each in a step; random numbers begin anew"
+            f"{config.batch_size} {run.data.unit} each in a step; random numbers begin anew"
         )
     return run
 

@@ -282,3 +282,14 @@ def test_a_run_computes_as_its_precision_says():
     with pytest.raises(ZeroDivisionError), computing("tf32", "cuda"):
         1 / 0  # noqa: B018
     assert not minigan.cuda.allow_tf32
+
+
+def test_operands_and_results_without_dimensions():
+    """A scalar is rounded too, and its gradient, which is computed outside of the block."""
+    x, y = minigan.tensor(1.01, requires_grad=True), minigan.tensor([1.01, 2.0], requires_grad=True)
+    with minigan.autocast("cpu"):
+        z = minigan.einsum(",i->", x, y)
+    z.backward()
+    low, total = 1.0078125, 3.015625  # 1.01 in BF16, and 3.01, what y is summed to first
+    assert z.item() == low * total
+    assert x.grad.item() == total and y.grad.tolist() == [low, low]

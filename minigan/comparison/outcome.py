@@ -90,7 +90,8 @@ class Outcome:
         lines.append(f"| {' | '.join([f'real {self.unit}', *real])} |")
         if self.broke:
             runs = [f"`{name}` (seed {seed}) at step {step}" for name, seed, step in self.broke]
-            lines += ["", f"Broke off, as a loss or the images became infinite: {', '.join(runs)}."]
+            what = f"Broke off, as a loss or the {self.unit} became infinite"
+            lines += ["", f"{what}: {', '.join(runs)}."]
         return "\n".join([self.said, "", *lines])
 
 

@@ -52,11 +52,12 @@ class CUDAGraph:
         cuda = arrays.module_for("cuda").cuda
         self._pool, self._stream = cuda.MemoryPool(), cuda.Stream(non_blocking=True)
         before = cuda.get_current_stream().record()
-        self._open = ExitStack()
-        self._open.enter_context(cuda.using_allocator(self._pool.malloc))
-        self._open.enter_context(self._stream)
-        self._stream.wait_event(before)  # what was begun outside comes first
-        self._stream.begin_capture()
+        with ExitStack() as opened:
+            opened.enter_context(cuda.using_allocator(self._pool.malloc))
+            opened.enter_context(self._stream)
+            self._stream.wait_event(before)  # what was begun outside comes first
+            self._stream.begin_capture()
+            self._open = opened.pop_all()
 
     def capture_end(self) -> None:
         """What was recorded can be replayed.

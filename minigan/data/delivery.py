@@ -70,10 +70,15 @@ class Ahead:
         return batch
 
     def _send(self) -> tuple[_Slot, dict[str, int]]:
-        """The batch in its slot, and the place of the one after it."""
-        batch = next(self._batches)
-        self._slots.reverse()
-        self._slots[0].send(batch, self._stream)
+        """The batch in its slot, and the place of the one after it; if it fails, it comes again."""
+        place = self._batches.state_dict()
+        try:
+            batch = next(self._batches)
+            self._slots.reverse()
+            self._slots[0].send(batch, self._stream)
+        except BaseException:
+            self._batches.load_state_dict(place)
+            raise
         return self._slots[0], self._batches.state_dict()
 
     def state_dict(self) -> dict[str, int]:
@@ -114,6 +119,8 @@ class _Slot:
 
             self._here = [empty_pinned(a.shape, a.dtype) for a in given]
             self._there = [cupy.empty(a.shape, a.dtype) for a in given]
+            self._read = cupy.cuda.Event(disable_timing=True)
+            self._read.record()  # work before may still use what the pool gave
         if self._copied is not None and not self._copied.done:
             self._copied.synchronize()  # of two batches ago: the CPU is far ahead
         if self._read is not None:

@@ -49,13 +49,17 @@ class PointData:
     skipped: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = "points"
 
+    def __post_init__(self):
+        if self.labels is not None and self.modes is None:
+            raise DataError(f"{self.name}: labels number the modes, and there are none")
+
     def __len__(self) -> int:
         return len(self.points)
 
     @property
     def classes(self) -> int:
         """The number of modes where points have labels, else 0."""
-        return 0 if self.labels is None or self.modes is None else len(self.modes)
+        return 0 if self.labels is None else len(self.modes)
 
     @property
     def nbytes(self) -> int:

@@ -47,7 +47,8 @@ class Difference:
     def __str__(self) -> str:
         rows = [f"{self.what} differs, in call {self.number}, {self.place}", f"  at {self.line}"]
         rows += [f"  input {i}  {text}" for i, text in enumerate(self.inputs)]
-        rows.append(f"  result   {self.result}")
+        what = self.what.partition(" of ")[0] if self.what.startswith("input") else "result"
+        rows.append(f"  {what:<8} {self.result}")
         if self.first is not None:
             rows.append(
                 f"  worst at {list(self.index)}: {self.first:.9g} and {self.second:.9g}, apart by "

@@ -127,6 +127,9 @@ class _Follower(generators.Generator):
         self.leader.manual_seed(seed)
         return self
 
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.leader.set_state(state)
+
     @property
     def seed(self) -> int:
         return self.leader.seed

@@ -59,6 +59,8 @@ class Nccl:
 
     def all_reduce(self, array: Array, op: str) -> Work:
         """``array`` becomes the sum (average, minimum, …) of all ranks' arrays."""
+        if op == "product" and array.dtype.kind == "c":  # it would multiply the parts by themselves
+            raise TypeError(f"all_reduce: NCCL cannot multiply {array.dtype}")
         operation = getattr(self.library, f"NCCL_{OPERATIONS[op]}")
 
         def run(pointer: int, count: int, dtype: int) -> None:
@@ -84,6 +86,8 @@ class Nccl:
         run: Callable[[int, int, int], None],
         finish: Callable[[Array], None] = lambda buffer: None,
     ) -> Work:
+        if array.dtype.char not in DTYPES:
+            raise TypeError(f"all_reduce, broadcast: NCCL has no {array.dtype}")
         cuda = self.cupy.cuda
         buffer = self.cupy.ascontiguousarray(array)
         dtype = getattr(self.library, f"NCCL_{DTYPES[array.dtype.char]}")

@@ -15,7 +15,6 @@ from ..array import Array, array_module
 from ..cpu.memory import memory_order
 from ..cuda import elementwise, launcher, network, norm, optim, pointwise
 from ..cuda import images as pictures
-from ..cuda.launch import Launch
 
 OLDEST = 75  # the compute capability that the kernels are written for
 LIMIT = 2**31  # numbers in an array, fewer
@@ -30,10 +29,6 @@ def _made_for(*arrays: Array) -> bool:
 
 def _old_enough(array: Array) -> bool:
     return (launcher.capability(array) or 0) >= OLDEST
-
-
-def _run(plan: list[Launch]) -> None:
-    launcher.run(plan)
 
 
 def _ready(like: Array, *arrays: Array) -> list[Array] | None:
@@ -55,7 +50,7 @@ def leaky_relu(x: Array, slope: float) -> Array | None:
         return None
     y = array_module(x).empty_like(x)
     kind = "leaky_relu" if slope else "relu"
-    _run(pointwise.bias_act(x.reshape(1, 1, -1), None, y.reshape(1, 1, -1), kind, slope))
+    launcher.run(pointwise.bias_act(x.reshape(1, 1, -1), None, y.reshape(1, 1, -1), kind, slope))
     return y
 
 
@@ -76,7 +71,7 @@ def _backward(function: str, g: Array, s: Array, slope: float = 0.0) -> Array | 
     if given is None:
         return None
     out = array_module(s).empty_like(s)
-    _run(elementwise.backward(function, given[0], s, out, slope))
+    launcher.run(elementwise.backward(function, given[0], s, out, slope))
     return out
 
 
@@ -92,7 +87,7 @@ def _smooth(function: str, x: Array) -> Array | None:
     if not _made_for(x):
         return None
     y = array_module(x).empty_like(x)
-    _run(elementwise.smooth(function, x, y))
+    launcher.run(elementwise.smooth(function, x, y))
     return y
 
 
@@ -101,7 +96,7 @@ def logistic(x: Array, p: Array, q: Array) -> Array | None:
     if given is None:
         return None
     y = array_module(x).empty_like(x)
-    _run(elementwise.logistic(x, *given, y))
+    launcher.run(elementwise.logistic(x, *given, y))
     return y
 
 
@@ -110,7 +105,7 @@ def logistic_grad(g: Array, x: Array, p: Array, q: Array) -> Array | None:
     if given is None:
         return None
     out = array_module(x).empty_like(x)
-    _run(elementwise.logistic_backward(given[0], x, *given[1:], out))
+    launcher.run(elementwise.logistic_backward(given[0], x, *given[1:], out))
     return out
 
 
@@ -120,7 +115,7 @@ def centred(images: Array, chosen: Any) -> Array | None:
         return None
     count = len(images if chosen is None else chosen)
     y = array_module(images).empty((count, *images.shape[1:]), np.float32)
-    _run(pictures.centred(images, chosen, y))
+    launcher.run(pictures.centred(images, chosen, y))
     return y
 
 
@@ -156,7 +151,7 @@ def normalise(
     xp, shape = array_module(x), (1, x.shape[1], *(1,) * (x.ndim - 2))
     y, mean, var = xp.empty_like(x), *(xp.empty(x.shape[1], x.dtype) for _ in range(2))
     parameters = _channels(w), _channels(b)
-    _run(norm.batch_norm(x, y, mean, var, *parameters, eps=eps, slope=slope))
+    launcher.run(norm.batch_norm(x, y, mean, var, *parameters, eps=eps, slope=slope))
     return y, mean.reshape(shape), var.reshape(shape)
 
 
@@ -183,7 +178,7 @@ def normalise_grad(
     sums = [xp.empty(x.shape[1], x.dtype) for _ in range(2)]
     known = (_channels(v) for v in (mean, var))
     parameters = _channels(w), None if shift is None else _channels(shift)
-    _run(norm.batch_norm_backward(given[0], x, *known, dx, *parameters, *sums, eps, slope))
+    launcher.run(norm.batch_norm_backward(given[0], x, *known, dx, *parameters, *sums, eps, slope))
     return dx, *(s.reshape(mean.shape) for s in sums)
 
 
@@ -192,8 +187,12 @@ def normalise_grad(
 
 def _network(*rows: Sequence[Array]) -> bool:
     """Whether the kernels can take all these arrays."""
-    return _old_enough(rows[0][0]) and all(
-        a.dtype == np.float32 and a.flags.c_contiguous for row in rows for a in row
+    arrays = [a for row in rows for a in row]
+    one = len({a.device for a in arrays}) == 1
+    return (
+        one
+        and _old_enough(arrays[0])
+        and all(a.dtype == np.float32 and a.flags.c_contiguous for a in arrays)
     )
 
 
@@ -207,7 +206,7 @@ def length(arrays: Sequence[Array], max_norm: float | None = None) -> Array | No
     if not _network(arrays):
         return None
     out = array_module(arrays[0]).empty((), np.float32)
-    _run(network.norm(arrays, out, max_norm))
+    launcher.run(network.norm(arrays, out, max_norm))
     return out
 
 
@@ -215,14 +214,14 @@ def limit(arrays: Sequence[Array], low: float, high: float) -> bool:
     arrays = _in_order(arrays)
     if not _network(arrays):
         return False
-    _run(network.limit(arrays, low, high))
+    launcher.run(network.limit(arrays, low, high))
     return True
 
 
 def average(means: Sequence[Array], arrays: Sequence[Array], decay: float, share: float) -> bool:
     if not _network(means, arrays):
         return False
-    _run(network.average(means, arrays, decay, share))
+    launcher.run(network.average(means, arrays, decay, share))
     return True
 
 
@@ -241,7 +240,7 @@ def step(
     """The settings stay on the GPU, in ``kept``, and are sent when they have changed."""
     gradients = [_contiguous(g) for g in gradients]
     prepare(name, settings, parameters[0], kept)
-    _run(getattr(optim, name)(kept["rule"], parameters, gradients, *state))
+    launcher.run(getattr(optim, name)(kept["rule"], parameters, gradients, *state))
     if "step" in settings:  # which the rule has counted
         kept["settings"] = {**settings, "step": settings["step"] + 1}
 
@@ -251,5 +250,5 @@ def prepare(name: str, settings: dict[str, Any], like: Array, kept: dict[str, An
     if "rule" not in kept:
         kept["rule"] = array_module(like).empty(optim.WORDS, np.uint32)
     if kept.get("settings") != settings:
-        _run([optim.send(kept["rule"], getattr(optim, f"{name}_settings")(**settings))])
+        launcher.run([optim.send(kept["rule"], getattr(optim, f"{name}_settings")(**settings))])
         kept["settings"] = settings

@@ -49,8 +49,9 @@ class Graphs:
         if self.why is not None:
             return trainer.recipe.play(trainer)
         kind = trainer.recipe.kind(trainer.settings, trainer.step)
-        if kind in self._recorded:
-            return self._recorded[kind].replay()
+        recorded = self._recorded.get(kind)
+        if recorded is not None and recorded.generators == _generators(trainer):
+            return recorded.replay()
         if self._plain[kind] < PLAIN:
             self._plain[kind] += 1
             taken = []
@@ -107,6 +108,7 @@ class _Recorded:
     ):
         self._trainer, self._graph, self._inputs = trainer, graph, inputs
         self._record, self._drawn, self._steps = record, drawn, steps
+        self.generators = _generators(trainer)  # whose memory it reads; a new seed makes others
 
     def replay(self) -> Record:
         for batch in self._inputs:
@@ -115,11 +117,10 @@ class _Recorded:
                     held.copy_(new)
         for optimizer, parameters, count in self._steps:
             replaying.count(optimizer, parameters, count)
-        generators = _generators(self._trainer)
-        for generator in generators:
+        for generator in self.generators:
             generator.settle()  # something else may have drawn since
         self._graph.replay()
-        for generator, count in zip(generators, self._drawn, strict=True):
+        for generator, count in zip(self.generators, self._drawn, strict=True):
             generator.moved_on(count)
         return self._record
 

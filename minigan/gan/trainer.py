@@ -277,6 +277,7 @@ class Trainer:
             ValueError: it belongs to other networks, or something is missing.
         """
         load_state(self, arrays)
+        self.readings = Readings(self.device, self.ranks)  # those on their way were of other steps
         if self._graphs is not None:  # what was recorded belongs to other memory
             self._graphs = Graphs(self)
 

@@ -37,9 +37,9 @@ def mode_score(sample: Any, modes: Any, std: float) -> ModeScore:
     >>> mode_score([[0.0, 0.02], [0.0, 0.04], [5.0, 5.0]], [[0.0, 0.0], [1.0, 0.0]], std=0.01)
     ModeScore(modes=1, quality=0.3333333333333333)
     """
-    mode, far = nearest_modes(sample, modes)
     if not 0 < std < np.inf:
         raise DataError(f"mode_score: std expects a positive finite number, got {std!r}")
+    mode, far = nearest_modes(sample, modes)
     near = far <= NEAR * std
     return ModeScore(len(np.unique(mode[near])), float(near.mean()))
 
@@ -52,7 +52,7 @@ def nearest_modes(sample: Any, modes: Any) -> tuple[np.ndarray, np.ndarray]:
     >>> nearest_modes([[3.0, 4.0]], [[9.0, 9.0], [0.0, 0.0]])
     (array([1]), array([5.]))
     """
-    name = "mode_score"
+    name = "nearest_modes"
     sample, modes = read_points(name, "sample", sample), read_points(name, "modes", modes)
     if sample.shape[1] != modes.shape[1]:
         raise DataError(

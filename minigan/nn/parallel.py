@@ -98,7 +98,8 @@ class DistributedDataParallel(Module):
     def no_sync(self) -> Iterator[None]:
         """A block in which passes add up gradients on each rank alone.
 
-        The first pass after it averages them together with its own.
+        The first pass after it averages them together with its own; between the two nothing may
+        be asked of ``grad`` or ``backward(inputs=…)``, which would be taken for that pass.
         """
         before, self.reducer.enabled = self.reducer.enabled, False
         try:

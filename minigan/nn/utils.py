@@ -50,7 +50,7 @@ def clip_grad_norm_(
     gradients = _gradients(parameters)
     if not gradients:
         return Tensor(np.zeros((), np.float32))
-    if norm_type == 2 and not error_if_nonfinite:
+    if norm_type == 2 and not error_if_nonfinite and max_norm >= 0:
         on_device = fused.length([g.array for g in gradients], float(max_norm))
         if on_device is not None:
             for g in gradients:

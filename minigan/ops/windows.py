@@ -14,7 +14,7 @@ from math import ceil, gcd
 from ..array import Array, array_module
 from ..autograd import Function
 from ..conv import Geometry
-from ..places import add_at
+from ..places import add_at, may_be
 
 
 def _taps(g: Geometry) -> Iterator[tuple]:
@@ -117,7 +117,7 @@ class WindowMax(_Windows):
         for k, (_, out, seen) in enumerate(_taps(self.geometry)):
             miss = (x[seen] != y[out]).astype(tap.dtype)
             xp.minimum(tap[out], xp.maximum(miss * none, k), out=tap[out])
-        if (tap == none).any():  # NaN equals nothing
+        if may_be(tap == none):  # NaN equals nothing; where there is none, nothing changes
             for k, (_, out, seen) in enumerate(_taps(self.geometry)):
                 tap[out] = xp.where(x[seen] != x[seen], k, tap[out])
         return tap
@@ -166,11 +166,14 @@ class WindowPut(WindowPick):
         place = places(self.geometry, self.tap, row, column)  # in the memory of y
         for d, step in enumerate(lead):
             place += (xp.arange(y.shape[d]) * step).reshape(-1, *[1] * (y.ndim - 1 - d))
-        beside = self.tap == self.geometry.R * self.geometry.S
-        if beside.any():
-            place, x = place[~beside], x[~beside]
         order = sorted(range(y.ndim), key=lambda d: -y.strides[d])
-        add_at(y.transpose(order).reshape(-1), place.reshape(-1), x.reshape(-1), self._overlap())
+        flat = pixels = y.transpose(order).reshape(-1)
+        beside = self.tap == self.geometry.R * self.geometry.S
+        if may_be(beside):  # what no tap takes goes to a place behind the image
+            flat = xp.zeros(y.size + 1, y.dtype)
+            place = xp.where(beside, y.size, place)
+        add_at(flat, place.reshape(-1), x.reshape(-1), self._overlap())
+        pixels[...] = flat[: y.size]
         return y
 
     def _overlap(self):

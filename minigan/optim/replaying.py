@@ -51,4 +51,5 @@ def take_back(optimizer: Optimizer, before: dict[Together, int]) -> None:
     for params in optimizer._kept:
         for p in params:
             optimizer.state[p]["step"] = before.get(params, 0)
-    optimizer._kept.clear()  # settings are sent again
+    for kept in optimizer._kept.values():
+        kept.pop("settings", None)  # they are sent again; where they lie, others have recorded

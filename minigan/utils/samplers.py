@@ -193,7 +193,8 @@ class DistributedSampler(Sampler):
         self.rank = get_rank() if rank is None else rank
         if not 0 <= self.rank < self.num_replicas:
             raise ValueError(
-                f"DistributedSampler: expected a rank from 0 to {self.num_replicas - 1}, got {rank}"
+                f"DistributedSampler: expected a rank from 0 to {self.num_replicas - 1}, "
+                f"got {self.rank}"
             )
         self.dataset, self.shuffle, self.drop_last = dataset, shuffle, drop_last
         self.seed, self.epoch = seed, 0

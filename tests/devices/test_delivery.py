@@ -24,7 +24,12 @@ DATA = {
     "unlabelled": ImageData("some", pixels(1, 11, 1, 8, 8), None, 0),
     "pairs": PairData("some", pixels(2, 11, 3, 8, 8), pixels(3, 11, 1, 8, 8)),
     "points": PointData(
-        "some", np.random.default_rng(4).random((11, 2), np.float32), np.arange(11), None, 1.0, 2.0
+        "some",
+        np.random.default_rng(4).random((11, 2), np.float32),
+        np.arange(11),
+        np.zeros((11, 2), np.float32),
+        1.0,
+        2.0,
     ),
 }
 AUGMENT = data.augmentation("flip,crop=1")
@@ -156,6 +161,24 @@ def test_what_goes_wrong_in_the_next_batch_is_raised_with_it(cupy, monkeypatch):
         second = next(there)
     same(first, next(expected))
     same(second, next(expected))
+
+
+def test_a_batch_that_could_not_be_sent_comes_again(cupy, monkeypatch):
+    """It had been taken already: its place must be gone back to."""
+    monkeypatch.setattr(delivery, "SHARE", 0.0)
+    there, expected, calls = delivered(batches("images"), "cuda"), batches("images"), []
+    send = delivery._Slot.send
+
+    def failing(self, *args):
+        calls.append(1)
+        if len(calls) == 2:
+            raise MemoryError("the GPU is full")
+        return send(self, *args)
+
+    monkeypatch.setattr(delivery._Slot, "send", failing)
+    for _ in range(3):
+        same(next(there), next(expected))
+    assert there.state_dict() == expected.state_dict()
 
 
 def test_data_that_fit_lie_on_the_gpu_and_others_do_not(cupy, monkeypatch):

@@ -22,6 +22,8 @@ SYSTEMS = {  # recipe, settings
     "classes": ("cgan", {}),
     "three optimizers": ("infogan", {"classes": 3, "codes": 1}),
     "DRAGAN, clipped gradients": ("dragan", {"clip_gradients": 1.0}),
+    "spectral norm's vectors": ("hinge", {"critic_norm": "spectral"}),
+    "running statistics": ("gan", {"generator_norm": "batch", "critic_norm": "batch"}),
     "augmentation": ("hinge", {"augment": "translation,cutout,color"}),
     "autoencoder": ("vae", {"hidden": 8}),
 }
@@ -97,6 +99,16 @@ def test_random_numbers_of_others_do_not_disturb(cupy):
     for _ in range(PLAIN + 3):
         for each in (plain, replayed):
             minigan.randn(3, device="cuda", generator=each.rng)
+        assert replayed.train_step() == plain.train_step()
+
+
+def test_a_new_seed_is_recorded_anew(cupy):
+    """Its generator has memory of its own, which the recorded step does not know."""
+    plain, replayed = trainer("gan", {}, graphs=False), trainer("gan", {})
+    for step in range(2 * PLAIN + 4):
+        if step == PLAIN + 2:
+            for each in (plain, replayed):
+                each.rng.manual_seed(8)
         assert replayed.train_step() == plain.train_step()
 
 

@@ -63,8 +63,8 @@ def test_the_border_belongs_to_it():
 @pytest.mark.parametrize(
     ("sample", "std", "said"),
     [
-        (np.zeros((0, 2)), 0.1, "mode_score: sample expects at least one point"),
-        (np.full((3, 2), np.nan), 0.1, "mode_score: sample holds NaN"),
+        (np.zeros((0, 2)), 0.1, "nearest_modes: sample expects at least one point"),
+        (np.full((3, 2), np.nan), 0.1, "nearest_modes: sample holds NaN"),
         (np.zeros((3, 3)), 0.1, "points of one dimension, got 3 and 2"),
         (np.zeros((3, 2)), 0.0, "std expects a positive finite number, got 0.0"),
         (np.zeros((3, 2)), float("nan"), "std expects a positive finite number, got nan"),
