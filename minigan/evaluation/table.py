@@ -55,7 +55,7 @@ def table(result: dict[str, Any]) -> str:
         if "std" in values:
             spreads = f"{values['std']:.2g}", f"{values['real_std']:.2g}"
             cells = tuple(f"{cell} ± {std}" for cell, std in zip(cells, spreads, strict=True))
-        lines.append(f"{label:34}{cells[0]:>17}{cells[1]:>17}  {sense}")
+        lines.append(f"{label:34}{cells[0]:>17} {cells[1]:>16}  {sense}")
     return "\n".join(lines)
 
 

@@ -192,3 +192,14 @@ def test_the_table_has_a_line_for_each_metric():
     result["network"] = {"kind": "autoencoder", "error": 0.1234}
     assert "an autoencoder's code, trained on digits" in table({**result, "count": 1000})
     assert "only" not in table({**result, "count": 1000})
+
+
+def test_columns_of_the_table_stay_apart_however_long_a_number():
+    wide = {"value": 1129.0, "std": 0.064, "real": -1.241e-12, "real_std": 7.4e-13}
+    said = {"recipe": "gan", "data": "some", "step": 1, "samples": "", "seed": 0, "network": None}
+    text = table({**said, "count": 500, "real": "it", "metrics": {"precision": wide}})
+    line = text.splitlines()[-1]
+    assert line.split() == [
+        *("precision", "1129", "±", "0.064", "-1.241e-12", "±", "7.4e-13"),
+        *("higher", "is", "better"),
+    ]
