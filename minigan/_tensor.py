@@ -308,7 +308,10 @@ class Tensor:
 
 def one_device(name: str, values: Iterable[Any]) -> None:
     """Raise RuntimeError where Tensors among ``values`` lie on several devices."""
-    devices = {str(x.device): None for x in values if isinstance(x, Tensor)}
+    held = [x.array for x in values if isinstance(x, Tensor)]
+    if all([type(array) is _ndarray for array in held]):  # as nearly always
+        return
+    devices = {str(arrays.device_of(array)): None for array in held}
     if len(devices) > 1:
         raise RuntimeError(
             f"{name}: expected all tensors on one device, got {' and '.join(devices)}; move them "

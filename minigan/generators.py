@@ -153,10 +153,10 @@ def manual_seed(seed: int) -> Generator:
     True
     """
     global _default_seed
-    default = default_generator().manual_seed(seed)
-    _default_seed = default.seed
+    default = default_generator()
     for generator in _generators.values():
         generator.manual_seed(seed)
+    _default_seed = default.seed
     return default
 
 

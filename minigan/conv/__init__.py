@@ -38,8 +38,10 @@ def _backend(array: Array):
 def _call(routine: str, g: Geometry, operands: tuple, low: bool, *others: Any) -> Array:
     """The device's routine, which rounds by itself on a GPU."""
     backend = _backend(operands[0])
-    if low and backend is cpu:
-        operands = tuple(map(rounded, operands))
+    if (
+        low and backend is cpu
+    ):  # rounded copies are new each time: nothing made of them serves again
+        operands, others = tuple(map(rounded, operands)), (*others[:-1], NOTHING)
     elif low:
         return getattr(backend, routine)(g, *operands, *others, low=True)
     return getattr(backend, routine)(g, *operands, *others)

@@ -57,17 +57,21 @@ class _BatchNorm(Module):
         running = (self.running_mean, self.running_var)
         if self.training and not self.track_running_stats:
             running = (None, None)  # statistics kept from before stay as they are
-        batches, momentum = self.num_batches_tracked, self.momentum
         moving = self.training and running[0] is not None
-        if momentum is None:  # a plain average over all batches
-            momentum = 1 / (batches.item() + 1) if moving else 0.0
+        momentum = self._rate() if moving else 0.0
         by_batch = self.training or running[0] is None
         y = batch_norm_activated(
             x, *running, self.weight, self.bias, by_batch, momentum, self.eps, slope
         )
         if moving:
-            batches.add_(1)
+            self.num_batches_tracked.add_(1)
         return y
+
+    def _rate(self) -> float:
+        """How far running statistics move towards a batch's; in a plain average ever less."""
+        if self.momentum is None:
+            return 1 / (self.num_batches_tracked.item() + 1)
+        return self.momentum
 
     def extra_repr(self) -> str:
         return (

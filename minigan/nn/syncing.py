@@ -7,10 +7,10 @@ from typing import Any, Self
 
 from .._tensor import Tensor
 from ..array import array_module
-from ..autograd import no_grad
 from ..distributed.nn import AllReduce
 from ..distributed.process_group import current, expect_default
 from ..ops.kinks import leaky_relu
+from ..ops.norm import follow
 from ..ops.shape import cat
 from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d, _BatchNorm
@@ -64,21 +64,15 @@ class SyncBatchNorm(_BatchNorm):
         shape = (1, self.num_features) + (1,) * (x.ndim - 2)
         mean, var, count = statistics(x)
         if self.training and self.track_running_stats:
-            self._move(mean, var * (count / (count - 1)))
+            unbiased = var.detach() * (count / (count - 1))
+            batch = mean.array, unbiased.array
+            follow((self.running_mean, self.running_var), batch, self._rate())
+            self.num_batches_tracked.add_(1)
         scale = (var + self.eps) ** -0.5
         scale = scale if self.weight is None else scale * self.weight
         y = (x - mean.reshape(shape)) * scale.reshape(shape)
         y = y if self.bias is None else y + self.bias.reshape(shape)
         return y if slope == 1 else leaky_relu(y, slope)
-
-    @no_grad()
-    def _move(self, mean: Tensor, var: Tensor) -> None:
-        momentum = self.momentum
-        if momentum is None:  # a plain average over all batches
-            momentum = 1 / (self.num_batches_tracked.item() + 1)
-        for running, batch in ((self.running_mean, mean), (self.running_var, var)):
-            running.mul_(1 - momentum).add_(Tensor(batch.array.real), alpha=momentum)
-        self.num_batches_tracked.add_(1)
 
     @classmethod
     def convert_sync_batchnorm(cls, module: Module, process_group: None = None) -> Module:

@@ -6,7 +6,7 @@ from math import prod
 
 from .. import fused
 from .._tensor import Tensor
-from ..array import array_module
+from ..array import Array, array_module
 from ..autograd import Function, is_grad_enabled
 from ..generators import kept, rng_on
 from ._common import as_float, as_tensor, operands
@@ -177,18 +177,24 @@ def batch_norm_activated(
         )
     function = BatchNorm(dims, eps, slope)
     y = function(*operands("batch_norm", x, w, b))
-    moved = [
-        (running, batch.real.reshape(channels))
-        for running, batch in (
-            (running_mean, function.mean),
-            (running_var, function.var * (count / (count - 1))),
-        )
-        if running is not None
-    ]
-    fused.average([r.array for r, _ in moved], [a for _, a in moved], 1 - momentum, momentum)
-    for running, _ in moved:
-        running.version[0] += 1
+    variance = function.var * (count / (count - 1))
+    follow((running_mean, running_var), (function.mean, variance), momentum)
     return y
+
+
+def follow(
+    running: tuple[Tensor | None, Tensor | None], batch: tuple[Array, Array], momentum: float
+) -> None:
+    """running ← (1 - momentum)·running + momentum·batch, for mean and variance, in place."""
+    pairs = [
+        (old, new.real.reshape(old.shape))
+        for old, new in zip(running, batch, strict=True)
+        if old is not None
+    ]
+    arrays, batches = [old.array for old, _ in pairs], [new for _, new in pairs]
+    fused.average(arrays, batches, 1 - momentum, momentum)
+    for old, _ in pairs:
+        old.version[0] += 1
 
 
 def dropout(

@@ -9,7 +9,6 @@ import minigan
 from minigan import data
 from minigan.config import Config
 from minigan.cuda.readback import Readback
-from minigan.data import ImageData, PairData
 from minigan.gan import NonFiniteLoss, Trainer, recipe
 from minigan.gan import readings as late
 from minigan.gan.graphed import PLAIN
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 STEPS = PLAIN + 2  # the plain ones, the one that is recorded, a replay
 SMALL = {"network": "mlp", "widths": "8,8", "critic_widths": "8", "latent": 3}
-RECIPES = {
+RECIPES = {  # all but pix2pix: its networks are large for the emulator
     "autoencoder": {"code": 5},
     "conv-autoencoder": {},
     "vae": {"hidden": 8},
@@ -39,7 +38,6 @@ RECIPES = {
     "infogan": {**SMALL, "ema": 0.9},
     "ebgan": {"latent": 3, "code": 4},
     "began": {"latent": 3, "code": 4, "decay": 6},
-    "pix2pix": {},
 }
 
 
@@ -50,16 +48,12 @@ def cupy(monkeypatch):
 
 def trainer(name, device, count=24, **settings):
     r = recipe(name)
-    images = data.load("glyphs", count=count, image_size=32 if name == "pix2pix" else 8)
-    if r.data is PairData:
-        images = PairData("pairs", images.images, images.images[::-1].copy(), 0)
-    elif r.data is not ImageData:
-        raise AssertionError(r.data)
+    images = data.load("glyphs", count=count, image_size=8)
     chosen = r.configure({**RECIPES[name], **settings})
     return Trainer(r, chosen, images, batch_size=4, seed=1, device=device)
 
 
-@pytest.mark.parametrize("name", sorted(set(RECIPES) - {"pix2pix"}))
+@pytest.mark.parametrize("name", sorted(RECIPES))
 def test_no_step_waits_for_the_gpu(cupy, name):
     """Also not the first, though a graph of launches could begin with the second only."""
     one = trainer(name, "cuda")
