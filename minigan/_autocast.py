@@ -1,27 +1,36 @@
-"""Mixed precision: what multiplies rounds its float32 factors to BF16, where a program asks for it.
+"""Mixed precision: BF16 factors and activations, where a program asks for it.
 
     with minigan.autocast("cuda"):
         loss = criterion(network(x), target)
     loss.backward()
 
-Inside, convolutions and matrix products of float32 round both operands to BF16 (8 significant bits,
-float32's range).  Products of two such numbers are exact in float32, and sums are float32.  What is
-computed outside for a gradient follows the operation that it belongs to, to any order.
+Two things are done inside, to float32 (BF16 has its range, and 8 significant bits of its 24):
 
-Only that is done.  Arrays stay float32, so no memory is saved; results, biases, sums, normalisation
-and the optimizer are as always, so weights keep their digits ("FP32 master weights").  With the
-range of float32 no loss has to be scaled.
+* convolutions and matrix products round both operands to BF16.  Products of two such numbers are
+  exact in float32, and sums are float32.  What is computed outside for a gradient follows the
+  operation that it belongs to, to any order;
+* activations wait for their gradients in BF16: half the memory.  What convolutions and products
+  read is rounded there anyway, and rectifiers read a sign, so those lose nothing by it;
+  normalisation, tanh and sigmoid read eight digits.
+
+Arrays that a program sees stay float32; results, biases, sums, normalisation, losses and the
+optimizer are as always, so weights keep their digits ("FP32 master weights").  With the range of
+float32 no loss has to be scaled.
 """
 
 from __future__ import annotations
 
 from contextlib import ContextDecorator
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
+from . import fused
 from ._mode import thread
-from .array import Array, array_module, float32
+from ._saved import Packed
+from ._tensor import Tensor
+from .array import Array, float32
 
 DEVICES = ("cpu", "cuda")
 
@@ -34,18 +43,21 @@ class _BFloat16:
 
     @property
     def dtype(self) -> Any:
-        raise TypeError("bfloat16 is what autocast rounds factors to; arrays hold float32")
+        raise TypeError("bfloat16 is what autocast rounds to; arrays hold float32")
 
 
 bfloat16 = _BFloat16()
 
 
 class autocast(ContextDecorator):
-    """A ``with`` block (or decorated function) whose products have factors rounded to BF16.
+    """A ``with`` block (or decorated function) with BF16 factors in products, and BF16 activations.
 
     Blocks nest, ``enabled=False`` is one of full precision, and each thread has its own.  On a GPU
     of compute capability 8.0 convolutions are done by its tensor cores; elsewhere, and in matrix
-    products, operands are rounded first, which takes time and changes no result.
+    products, operands are rounded first, which takes time and changes no result.  What the
+    gradients of convolutions, products, batch normalisation, rectifiers, tanh and sigmoid will
+    read of other operations' results is kept in BF16 (see ``autograd.graph.saved_tensors_hooks``,
+    which goes before).
 
     Args:
         device_type: "cpu" or "cuda": operations on arrays there.
@@ -57,7 +69,7 @@ class autocast(ContextDecorator):
         RuntimeError: another device.
         ValueError: another dtype.
 
-    Source: the rules are those of ``torch.autocast``, but that results are not rounded.
+    Source: ``torch.autocast``, in which results become BF16 tensors too.
 
     >>> import minigan
     >>> x = minigan.tensor([[1.01]])
@@ -77,17 +89,19 @@ class autocast(ContextDecorator):
         if dtype is not None and str(dtype) != "bfloat16":
             raise ValueError(f"autocast: dtype expects bfloat16, got {dtype}")
         self.device_type, self.enabled = device_type, bool(enabled)
-        self._before: list[frozenset[str]] = []  # a stack: one object may be entered again
+        self._before: list[tuple] = []  # a stack: one object may be entered again
 
     def __enter__(self) -> autocast:
-        before = thread.state.rounding
-        self._before.append(before)
+        state = thread.state
+        self._before.append((state.rounding, state.packing))
         here = {self.device_type}
-        thread.state.rounding = before | here if self.enabled else before - here
+        state.rounding = state.rounding | here if self.enabled else state.rounding - here
+        if state.packing is None:
+            state.packing = keep_in_bf16
         return self
 
     def __exit__(self, *exc: object) -> None:
-        thread.state.rounding = self._before.pop()
+        thread.state.rounding, thread.state.packing = self._before.pop()
 
     def _recreate_cm(self) -> autocast:
         return autocast(self.device_type, enabled=self.enabled)
@@ -123,23 +137,27 @@ def rounds(array: Array) -> bool:
     return ("cpu" if isinstance(array, np.ndarray) else "cuda") in kinds
 
 
-def rounded(array: Array) -> Array:
-    """float32 numbers rounded to BF16, to the nearest, ties to even; others as they are.
+# ------------------------------------------------------------------------------ activations
 
-    What is beyond the largest by half a step or more becomes infinite, as float32 rounds itself.
+LEAST = 4096  # numbers, below which a value is kept as it is
+_kept: WeakValueDictionary[tuple[int, int], Packed] = WeakValueDictionary()
 
-    >>> rounded(np.float32([1 + 1 / 256, 1 + 3 / 256, 3.4e38]))
-    array([1.      , 1.015625,      inf], dtype=float32)
+
+def keep_in_bf16(function: Any, x: Tensor) -> Packed | None:
+    """How a result of an operation waits for the gradient of ``function`` (a ``_saved.Packer``).
+
+    Several functions that read one value share what is kept of it.
     """
-    if array.dtype != float32:
-        return array
-    xp = array_module(array)
-    bits = array.view(np.uint32)
-    changed = xp.asarray(bits >> 16)  # the last bit that stays decides ties
-    changed &= 1
-    changed += 0x7FFF
-    changed += bits
-    changed &= 0xFFFF0000
-    result = changed.view(float32)
-    xp.copyto(result, array, where=xp.isnan(array))  # whose bits may have overflowed
-    return result
+    node = x.node
+    if not function.coarse or node is None or x.array.size < LEAST or not rounds(x.array):
+        return None
+    made = node
+    while made is not None and made.function is not None and made.function.is_view:
+        made = made.edges[0]
+    if made is None or made.function is None:  # a parameter's memory is kept anyway
+        return None
+    key = node.number, x.version[0]
+    packed = _kept.get(key)
+    if packed is None:
+        packed = _kept[key] = Packed(x, fused.packed(x.array), fused.unpacked)
+    return packed

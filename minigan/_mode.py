@@ -16,12 +16,13 @@ from typing import Any
 class State:
     """What one thread is doing."""
 
-    __slots__ = ("after", "hooks", "recording", "rounding", "running")
+    __slots__ = ("after", "hooks", "packing", "recording", "rounding", "running")
 
     def __init__(self):
         self.recording = True  # whether operations are recorded for differentiation
         self.hooks: tuple[Callable[..., Any], ...] = ()  # see autograd.op_hook
         self.rounding: frozenset[str] = frozenset()  # devices whose products round: see autocast
+        self.packing: Callable[..., Any] | None = None  # how values are kept: see _saved
         self.running: Any = None  # the Node whose gradient is being worked on
         self.after: list[Callable[[], None]] | None = None  # to be done when this walk ends
 

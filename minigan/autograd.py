@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from . import _saved as graph
 from . import array as arrays
 from ._hooks import Call, around, at_the_end, op_hook, through_hooks
 from ._mode import enable_grad, is_grad_enabled, no_grad, running, set_grad_enabled, thread
+from ._saved import Packed, pack
 from ._tensor import Absent, Leaf, Node, Tensor, one_device
 from .array import Array
 
@@ -37,11 +39,12 @@ class Function:
     * ``reads``: for every input, which values its gradient reads: input indices and "y" for the
       output.  What no wanted gradient reads is not kept, and arrives in ``vjp`` as an Absent
       with shape and dtype only.  None: every gradient reads every input;
-    * ``is_view``: whether the result may share memory with the first input.
+    * ``is_view``: whether the result may share memory with the first input;
+    * ``coarse``: whether ``autocast`` may keep for its gradient what it reads with eight digits.
     """
 
     reads: tuple[tuple[int | str, ...], ...] | None = None
-    is_view = False
+    is_view = coarse = False
 
     def forward(self, *inputs: Any) -> Array:
         raise NotImplementedError
@@ -65,10 +68,10 @@ class Function:
             version = inputs[0].version
         result = Tensor(output, None, version)
         if state.recording:
-            self._record(state.running, inputs, result)
+            self._record(state, inputs, result)
         return result
 
-    def _record(self, running: Node | None, inputs: tuple, result: Tensor) -> None:
+    def _record(self, state: Any, inputs: tuple, result: Tensor) -> None:
         """Give ``result`` its Node, if any input wants a gradient (written for speed)."""
         edges = []
         for x in inputs:
@@ -89,8 +92,10 @@ class Function:
         if keep_output:
             output = result.array
             checks.append((result.version, result.version[0]))
-        level = 0 if running is None else running.level + 1
+        level = 0 if state.running is None else state.running.level + 1
         result.node = Node(self, tuple(edges), tuple(saved), output, tuple(checks), level)
+        if state.packing is not None:
+            pack(result, state.packing)
 
 
 @cache
@@ -268,18 +273,28 @@ def _walk(
         needs = tuple([edge in useful for edge in node.edges])
         if True not in needs:
             continue
-        y, *inputs = _unpack(node, g)
-        vjp, given = node.function.vjp, (needs, g, y, *inputs)
-        gradients = around("vjp", node.function, vjp, given) if state.hooks else vjp(*given)
-        for edge, need, x, gradient in zip(node.edges, needs, inputs, gradients, strict=True):
-            if need and gradient is not None:
-                gradient = _fitting(node, x, gradient)
+        gradients = _apply(node, needs, g)
+        for edge, gradient in zip(node.edges, gradients, strict=True):
+            if gradient is not None:
                 table[edge] = table[edge] + gradient if edge in table else gradient
         if not keep_graph:
             _free(node)
         yield node, g, gradients
+        del g, gradient, gradients  # before more memory is asked for
     for finish in after:
         finish()
+
+
+def _apply(node: Node, needs: tuple[bool, ...], g: Tensor) -> list[Tensor | None]:
+    """The gradients that the node's rule gives for the inputs that need one, in their dtypes."""
+    y, *inputs = _unpack(node, g)
+    vjp, given = node.function.vjp, (needs, g, y, *inputs)
+    hooked = thread.state.hooks
+    gradients = around("vjp", node.function, vjp, given) if hooked else vjp(*given)
+    return [
+        _fitting(node, x, gradient) if need and gradient is not None else None
+        for need, x, gradient in zip(needs, inputs, gradients, strict=True)
+    ]
 
 
 def _fitting(node: Node, x: Any, gradient: Tensor) -> Tensor:
@@ -338,10 +353,12 @@ def _unpack(node: Node, g: Tensor) -> tuple:
                 f"backward: a value that the gradient of {type(node.function).__name__} (output "
                 f"shape {g.shape}) needs has been changed in place since it was computed"
             )
+    saved = node.saved if type(node.saved) is tuple else node.saved.unpacked()
     # A fresh handle on the same Node: the graph itself never points back at its outputs.
     if node.output is None:
-        return Absent(g.array), *node.saved
-    return Tensor(node.output, node, node.checks[-1][0]), *node.saved
+        return Absent(g.array), *saved
+    output = node.output.array() if type(node.output) is Packed else node.output
+    return Tensor(output, node, node.checks[-1][0]), *saved
 
 
 def _free(node: Node) -> None:
@@ -373,6 +390,7 @@ __all__ = [
     "backward",
     "enable_grad",
     "grad",
+    "graph",
     "is_grad_enabled",
     "no_grad",
     "op_hook",

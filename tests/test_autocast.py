@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import minigan
 import minigan.nn.functional as F
-from minigan._autocast import rounded
+from minigan.fused import rounded
 from minigan.precision import computing
 
 
@@ -205,7 +205,7 @@ def test_another_dtype_is_refused(dtype):
 def test_no_array_is_of_bfloat16():
     assert minigan.get_autocast_dtype("cpu") is minigan.bfloat16
     assert str(minigan.bfloat16) == "bfloat16"
-    with pytest.raises(TypeError, match="bfloat16 is what autocast rounds factors to"):
+    with pytest.raises(TypeError, match="bfloat16 is what autocast rounds to"):
         minigan.zeros(2, dtype=minigan.bfloat16)
 
 

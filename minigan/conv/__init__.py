@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._autocast import rounded
+from .. import fused
 from ..array import Array, array_module
 from . import cpu
 from .cpu import algorithm
@@ -41,7 +41,7 @@ def _call(routine: str, g: Geometry, operands: tuple, low: bool, *others: Any) -
     if (
         low and backend is cpu
     ):  # rounded copies are new each time: nothing made of them serves again
-        operands, others = tuple(map(rounded, operands)), (*others[:-1], NOTHING)
+        operands, others = tuple(map(fused.rounded, operands)), (*others[:-1], NOTHING)
     elif low:
         return getattr(backend, routine)(g, *operands, *others, low=True)
     return getattr(backend, routine)(g, *operands, *others)

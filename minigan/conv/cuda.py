@@ -14,8 +14,7 @@ from types import ModuleType
 
 import numpy as np
 
-from .. import cuda
-from .._autocast import rounded
+from .. import cuda, fused
 from ..array import Array, array_module
 from ..cuda import launcher
 from ..cuda.launch import GridError, Launch
@@ -87,7 +86,7 @@ def _computed(
 
 def _factors(operands: tuple, low: bool) -> tuple:
     """The operands, but the bias rounded to BF16 where that is asked for."""
-    return (*map(rounded, operands[:2]), *operands[2:]) if low else operands
+    return (*map(fused.rounded, operands[:2]), *operands[2:]) if low else operands
 
 
 def _plan(

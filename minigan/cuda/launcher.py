@@ -32,6 +32,7 @@ _ELEMENTS = {
     "long long": "int64",
     "unsigned long long": "uint64",
     "size_t": "uint64",
+    "unsigned short": "uint16",
     "unsigned char": "uint8",
     "bool": "bool",
 }

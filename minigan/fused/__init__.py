@@ -15,13 +15,15 @@ import numpy as np
 
 from ..array import Array, array_module
 from ..cpu.threads import scratch
-from . import blocked, channels, plain
+from . import blocked, channels, halves, plain
 
 _large = {
     "leaky_relu": blocked.leaky_relu,
     "leaky_relu_grad": blocked.leaky_relu_grad,
     "normalise": channels.normalise,
     "normalise_sums": channels.normalise_sums,
+    "packed": halves.packed,
+    "rounded": halves.rounded,
     "scaled_sum": channels.scaled_sum,
 }
 
@@ -61,6 +63,35 @@ def centred(images: Array, chosen: Array | None = None) -> Array:
     """The chosen ones (else all) of uint8 images, as float32 x/127.5 - 1."""
     y = _special("centred", images, images, chosen)
     return plain.centred(images, chosen) if y is None else y
+
+
+def packed(x: Array) -> Array:
+    """The BF16 numbers nearest to float32 ones, as uint16: the upper halves of their bits."""
+    y = _special("packed", x, x)
+    return plain.packed(x) if y is None else y
+
+
+def unpacked(bits: Array) -> Array:
+    """The float32 numbers of which ``packed`` kept the upper halves."""
+    if type(bits) is np.ndarray and bits.size >= blocked.LEAST:
+        y = halves.unpacked(bits)
+    else:
+        y = _special("unpacked", bits, bits)
+    return plain.unpacked(bits) if y is None else y
+
+
+def rounded(x: Array) -> Array:
+    """float32 numbers rounded to BF16's eight binary digits; arrays of other dtypes as they are.
+
+    To the nearest, ties to even; what is beyond the largest by half a step or more is infinite.
+
+    >>> rounded(np.float32([1 + 1 / 256, 1 + 3 / 256, 3.4e38]))
+    array([1.      , 1.015625,      inf], dtype=float32)
+    """
+    if x.dtype != np.float32:
+        return x
+    y = _special("rounded", x, x)
+    return plain.rounded(x) if y is None else y
 
 
 def tanh_grad(g: Array, y: Array) -> Array | None:
@@ -246,8 +277,10 @@ __all__ = [
     "normalise",
     "normalise_grad",
     "normalise_sums",
+    "packed",
     "prepare",
     "reshape",
+    "rounded",
     "scaled_sum",
     "sigmoid",
     "sigmoid_grad",
@@ -255,5 +288,6 @@ __all__ = [
     "step",
     "tanh_grad",
     "total",
+    "unpacked",
     "working_memory",
 ]

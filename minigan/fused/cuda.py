@@ -13,7 +13,7 @@ import numpy as np
 
 from ..array import Array, array_module
 from ..cpu.memory import memory_order
-from ..cuda import elementwise, launcher, network, norm, optim, pointwise
+from ..cuda import elementwise, launcher, network, norm, optim, pointwise, rounding
 from ..cuda import images as pictures
 
 OLDEST = 75  # the compute capability that the kernels are written for
@@ -116,6 +116,26 @@ def centred(images: Array, chosen: Any) -> Array | None:
     count = len(images if chosen is None else chosen)
     y = array_module(images).empty((count, *images.shape[1:]), np.float32)
     launcher.run(pictures.centred(images, chosen, y))
+    return y
+
+
+def rounded(x: Array) -> Array | None:
+    return _with_halves("rounded", x, x.dtype)
+
+
+def packed(x: Array) -> Array | None:
+    return _with_halves("packed", x, np.uint16)
+
+
+def unpacked(halves: Array) -> Array | None:
+    return _with_halves("unpacked", halves, np.float32)
+
+
+def _with_halves(kernel: str, x: Array, dtype: Any) -> Array | None:
+    if not _old_enough(x) or not x.flags.c_contiguous or not x.size:
+        return None
+    y = array_module(x).empty(x.shape, dtype)
+    launcher.run(rounding.plan(kernel, x, y))
     return y
 
 

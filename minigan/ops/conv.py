@@ -25,6 +25,7 @@ class _Routine(Function):
     """
 
     reads = ((1,), (0,))
+    coarse = True  # its operands are rounded anyway
 
     def __init__(
         self,

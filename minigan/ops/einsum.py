@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._autocast import rounded, rounds
+from .. import fused
+from .._autocast import rounds
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
@@ -24,6 +25,8 @@ class Einsum(Function):
     ``low``: factors are rounded to BF16, the gradients' too; None: if autocast says so.
     """
 
+    coarse = True  # its factors are rounded anyway
+
     def __init__(self, labels: tuple[str, ...], out: str, low: bool | None = None):
         self.labels, self.out, self.low = labels, out, low
         count = len(labels)
@@ -33,7 +36,7 @@ class Einsum(Function):
         if self.low is None:
             self.low = len(arrays) > 1 and rounds(arrays[0])
         if self.low:
-            arrays = tuple(map(rounded, arrays))
+            arrays = tuple(map(fused.rounded, arrays))
         formula = f"{','.join(self.labels)}->{self.out}"
         return array_module(arrays[0]).einsum(formula, *arrays, optimize=True)
 

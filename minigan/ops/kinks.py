@@ -56,6 +56,8 @@ class Where(Function):
 class LeakyReLU(Function):
     """y = max(x, slope·x) for slope < 1;  ∂y/∂x = 1 where x > 0, else slope (also at 0)."""
 
+    coarse = True  # a sign is read
+
     def __init__(self, slope: float):
         self.slope = slope
         # The output's sign tells the input's, so one of the two arrays need not be kept.
@@ -72,6 +74,7 @@ class LeakyReLUGrad(Function):
     """y = g where s > 0, else slope·g: linear in g, constant in s almost everywhere."""
 
     reads = ((1,), ())
+    coarse = True  # a sign is read
 
     def __init__(self, slope: float):
         self.slope = slope

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import fused
-from .._autocast import rounded, rounds
+from .._autocast import rounds
 from .._tensor import Tensor
 from ..autograd import Function
 from ._common import operands, sum_to
@@ -17,6 +17,7 @@ class MatMul(Function):
     """
 
     reads = ((1,), (0,))
+    coarse = True  # its factors are rounded anyway
 
     def __init__(self, low: bool | None = None):
         self.low = low
@@ -24,7 +25,9 @@ class MatMul(Function):
     def forward(self, a, b):
         if self.low is None:
             self.low = rounds(a)
-        return fused.matmul(rounded(a), rounded(b)) if self.low else fused.matmul(a, b)
+        if self.low:
+            a, b = fused.rounded(a), fused.rounded(b)
+        return fused.matmul(a, b)
 
     def vjp(self, needs, g, y, a, b):
         ga = sum_to(MatMul(self.low)(g, transpose(b, -1, -2)), a) if needs[0] else None

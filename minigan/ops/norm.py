@@ -29,6 +29,7 @@ class BatchNorm(Function):
     """
 
     reads = ((0, 1), (0,), ())
+    coarse = True
 
     def __init__(self, dims: tuple[int, ...], eps: float, slope: float = 1.0):
         self.dims, self.eps, self.slope = dims, float(eps), slope

@@ -91,6 +91,7 @@ class Tanh(Function):
     """y = tanh x;  ∂y/∂x = 1 - y²."""
 
     reads = (("y",),)
+    coarse = True
 
     def forward(self, x):
         return array_module(x).tanh(x)
@@ -104,6 +105,7 @@ class Sigmoid(Function):
     """y = 1/(1 + e^-x);  ∂y/∂x = y·(1 - y)."""
 
     reads = (("y",),)
+    coarse = True
 
     def forward(self, x):
         return fused.sigmoid(x)

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import minigan
 import minigan.nn.functional as F
-from minigan._autocast import rounded
+from minigan.fused import rounded
 
 
 def drawn(*shape, seed=0):
@@ -49,3 +49,32 @@ def test_it_is_for_arrays_on_its_own_device(cuda_device):
     with minigan.autocast("cpu"):
         assert (here @ one).item() == 1
         assert (there @ one.to(cuda_device)).item() == fine
+
+
+def test_activations_that_wait_are_packed_on_the_gpu(cuda_device, monkeypatch):
+    """With and without it, products and rectifiers have the same gradients, to the second order."""
+
+    def second():
+        x = minigan.tensor(drawn(4, 3, 16, 16), device=cuda_device, requires_grad=True)
+        w = minigan.tensor(drawn(8, 3, 4, 4, seed=1), device=cuda_device, requires_grad=True)
+        v = minigan.tensor(drawn(512, 1, seed=2), device=cuda_device, requires_grad=True)
+        with minigan.autocast(cuda_device):
+            y = F.leaky_relu(F.conv2d(x * 1, w, stride=2, padding=1), 0.2).flatten(1) @ v
+            (slope,) = minigan.grad(y.sum(), x, create_graph=True)
+            return [g.cpu().numpy() for g in minigan.grad((slope**2).sum(), [w, v])]
+
+    monkeypatch.setattr("minigan._autocast.LEAST", 10**9)
+    plain = second()
+    monkeypatch.setattr("minigan._autocast.LEAST", 1)
+    for got, expected in zip(second(), plain, strict=True):
+        assert_array_equal(got, expected)
+
+
+def test_values_wait_on_the_cpu_and_come_back(cuda_device):
+    x = minigan.tensor(drawn(3, 4), device=cuda_device, requires_grad=True)
+    with minigan.autograd.graph.save_on_cpu():
+        y = x.tanh()
+    assert y.node.output.kept[1].device == "cpu"
+    (g,) = minigan.grad(y.sum(), x)
+    assert g.device == x.device
+    assert_allclose(g.cpu().numpy(), 1 - np.tanh(drawn(3, 4)) ** 2, rtol=1e-5)

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import minigan
+from minigan import fused
 from minigan.data import ImageData
 from minigan.gan import Trainer, recipe
 from minigan.gan.graphed import PLAIN
@@ -66,6 +67,22 @@ def test_replayed_steps_are_the_plain_ones(cupy, system):
     for _ in range(PLAIN + 4):
         assert replayed.train_step() == plain.train_step()
     assert replayed.plain_because is None and len(recorded(replayed)) == 1
+    expected = plain.state_dict()
+    for name, array in replayed.state_dict().items():
+        assert_array_equal(array, expected[name], err_msg=name)
+
+
+def test_activations_in_bf16_are_recorded_too(cupy, monkeypatch):
+    monkeypatch.setattr("minigan._autocast.LEAST", 8)
+    packed = []
+    monkeypatch.setattr(fused, "packed", lambda x, pack=fused.packed: packed.append(1) or pack(x))
+    system = SYSTEMS["gradient penalty"]
+    with minigan.autocast("cuda"):
+        plain, replayed = trainer(*system, graphs=False), trainer(*system)
+        for _ in range(PLAIN + 4):
+            assert replayed.train_step() == plain.train_step()
+    assert replayed.plain_because is None and len(recorded(replayed)) == 1
+    assert packed
     expected = plain.state_dict()
     for name, array in replayed.state_dict().items():
         assert_array_equal(array, expected[name], err_msg=name)

@@ -13,7 +13,7 @@ from kernels.runner import run
 from kernels import direct
 from minigan.conv import ladder, ladder_thin
 from minigan.conv.geometry import Geometry
-from minigan.cuda import elementwise, images, network, norm, optim, random
+from minigan.cuda import elementwise, images, network, norm, optim, random, rounding
 from minigan.cuda.launch import Launch
 
 
@@ -115,6 +115,14 @@ def gathered() -> Case:
     return Case(plan, [y], [np.divide(data[chosen], 127.5, dtype=np.float32) - np.float32(1)])
 
 
+def ties() -> Case:
+    """Numbers half-way between two of BF16's: the even one."""
+    x = (np.arange(0, 0x7F80, 13, dtype=np.uint32) << 16 | 0x8000).view(np.float32)
+    halves = np.full(x.shape, 0x7FC0, np.uint16)
+    even = np.arange(0, 0x7F80, 13) + 1 & ~1
+    return Case(poisoned(rounding.plan("packed", x, halves), x), [halves], [even.astype(np.uint16)])
+
+
 CASES: dict[str, Callable[[], Case]] = {
     **{
         f"{routine} {rung}": convolution(routine, rung)
@@ -128,6 +136,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "random": random_words,
     "rectified": rectified,
     "gathered": gathered,
+    "ties": ties,
 }
 
 

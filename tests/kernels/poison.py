@@ -12,6 +12,7 @@ def poisoned(plan: list[Launch], *inputs) -> list[Launch]:
     known = [array for array in inputs if isinstance(array, np.ndarray)]
     for launch in plan:
         for argument in launch.arguments:
-            if isinstance(argument, np.ndarray) and not any(argument is a for a in known):
+            floats = isinstance(argument, np.ndarray) and argument.dtype.kind == "f"
+            if floats and not any(argument is a for a in known):
                 argument.fill(np.nan)
     return plan

@@ -17,12 +17,12 @@ from strategies import convolutions
 from kernels import direct
 from minigan import array as arrays
 from minigan import cuda as device
-from minigan._autocast import rounded
 from minigan.conv import Geometry, ladder_plan, ladder_tiles, ladder_winograd, plain
 from minigan.conv import cuda as conv
 from minigan.cuda import launch as launch_module
 from minigan.cuda import launcher
 from minigan.cuda.launch import LaunchError, is_array
+from minigan.fused import rounded
 
 reason = driver.unavailable()
 pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))

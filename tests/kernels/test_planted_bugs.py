@@ -149,6 +149,13 @@ EMULATED = [
         "gathered",
     ),
     Bug(
+        "ties away from zero",
+        "rounding.cu",
+        "0x7fffu + (bits >> 16 & 1u)",
+        "0x8000u",
+        "ties",
+    ),
+    Bug(
         "the blocks' sums not all added",
         "network.cu",
         "i < count; i += THREADS",
