@@ -131,14 +131,34 @@ def send(rule: Any, settings: np.void) -> Launch:
     >>> send(np.zeros(WORDS, np.uint32), sgd_settings(lr=0.1)).name
     'settings'
     """
-    words = np.zeros((), [("at", np.uint32, WORDS)])
     given = np.frombuffer(settings.tobytes(), np.uint32)
     if rule.dtype != np.uint32 or rule.size < len(given):
         raise LaunchError(
             f"settings: rule expects {WORDS} words of uint32, got {rule.size} of {rule.dtype}"
         )
+    return _words(rule, given)
+
+
+def bring(numbers: np.ndarray, to: Any) -> list[Launch]:
+    """Write the host's numbers to an array of their shape and dtype; the launches carry them.
+
+    >>> [launch.name for launch in bring(np.zeros((3, 20)), np.zeros((3, 20)))]
+    ['settings', 'settings', 'settings', 'settings']
+    """
+    if to.shape != numbers.shape or to.dtype != numbers.dtype or to.dtype.itemsize % 4:
+        raise LaunchError(
+            f"bring: expected an array of shape {numbers.shape}, {numbers.dtype}, of whole words, "
+            f"got shape {to.shape}, {to.dtype}"
+        )
+    given = np.frombuffer(numbers.tobytes(), np.uint32)
+    place = to.reshape(-1).view(np.uint32)
+    return [_words(place[i : i + WORDS], given[i : i + WORDS]) for i in range(0, len(given), WORDS)]
+
+
+def _words(to: Any, given: np.ndarray) -> Launch:
+    words = np.zeros((), [("at", np.uint32, WORDS)])
     words["at"][: len(given)] = given
-    return launcher(FILE)("settings", (1, 1, 1), rule, words[()], np.int32(len(given)))
+    return launcher(FILE)("settings", (1, 1, 1), to, words[()], np.int32(len(given)))
 
 
 def adam(

@@ -254,6 +254,15 @@ def prepare(name: str, settings: dict[str, Any], like: Array, kept: dict) -> Non
     _special("prepare", like, name, settings, like, kept)
 
 
+def bring(numbers: np.ndarray, to: Array) -> Array:
+    """Write the host's numbers to an array of their shape and dtype, without waiting; gives it."""
+    if isinstance(to, np.ndarray):
+        to[...] = numbers
+    elif not _special("bring", to, numbers, to):
+        to.set(numbers)
+    return to
+
+
 def working_memory(purpose: str, like: Array) -> Array:
     """An uninitialised array, on the CPU of memory that this thread uses again and again."""
     if isinstance(like, np.ndarray):
@@ -263,6 +272,7 @@ def working_memory(purpose: str, like: Array) -> Array:
 
 __all__ = [
     "average",
+    "bring",
     "can_step",
     "centred",
     "channels_last",

@@ -272,3 +272,10 @@ def prepare(name: str, settings: dict[str, Any], like: Array, kept: dict[str, An
     if kept.get("settings") != settings:
         launcher.run([optim.send(kept["rule"], getattr(optim, f"{name}_settings")(**settings))])
         kept["settings"] = settings
+
+
+def bring(numbers: np.ndarray, to: Array) -> bool:
+    if not _old_enough(to):
+        return False
+    launcher.run(optim.bring(numbers, to))
+    return True

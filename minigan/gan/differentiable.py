@@ -3,6 +3,9 @@
 An optimizer of ``minigan.optim`` changes parameters in place.  Here its rule is written in Tensor
 operations instead: θ₁ = rule(θ₀, ∇L(θ₀)), θ₂ = rule(θ₁, ∇L(θ₁)), … are Tensors with their graph,
 through the gradients and through the optimizer's own moments, and nothing is changed.
+
+The numbers that a rule takes from the host, rates and what Adam's steps count, come as a Tensor, so
+that a step which a GPU has recorded can be given other ones.
 """
 
 from __future__ import annotations
@@ -12,7 +15,10 @@ from contextlib import contextmanager
 from math import sqrt
 from typing import Any
 
+import numpy as np
+
 from .._tensor import Tensor
+from ..array import array_module
 from ..autograd import grad, no_grad
 from ..nn import Module
 from ..ops.accumulate import Root
@@ -21,6 +27,7 @@ from ..ops.kinks import where
 from ..optim import SGD, Adam, Optimizer, RMSprop
 
 State = dict[str, Any]
+Numbers = Callable[[], np.ndarray]
 
 
 @contextmanager
@@ -61,6 +68,7 @@ def look_ahead(
     loss: Callable[[Module], Tensor],
     steps: int,
     average: Callable[[list[Tensor]], list[Tensor]] = lambda slopes: slopes,
+    given: Callable[[Numbers], Tensor] | None = None,
 ) -> dict[Tensor, Tensor]:
     """The parameters of ``module`` after ``steps`` steps of ``optimizer`` down ``loss``.
 
@@ -69,6 +77,7 @@ def look_ahead(
             with.
         loss: of the module (with other parameters in it), called once a step.
         average: makes of this rank's gradients those of all ranks, differentiably.
+        given: brings the numbers that a function makes, float64, to where the parameters are.
 
     Returns:
         For each parameter its value then, differentiable with respect to everything in ``loss``.
@@ -85,23 +94,42 @@ def look_ahead(
     >>> minigan.grad(ahead[layer.weight], target)[0].item()     # w - lr·2(w - t): 2·lr
     0.5
     """
-    rule, settings = _rule(optimizer)
+    rule, factors = _rule(optimizer)
     values = {p: p.detach().requires_grad_() for p in module.parameters()}
     states: dict[Tensor, State] = {p: dict(optimizer.state.get(p, {})) for p in values}
-    for _ in range(steps):
+    groups = {p: group for group in optimizer.param_groups for p in group["params"]}
+    alike: dict[Any, list[Tensor]] = {}  # with the same settings and number of steps
+    for p in values:
+        alike.setdefault((id(groups[p]), states[p].get("step")), []).append(p)
+    place = {p: i for i, some in enumerate(alike.values()) for p in some}
+
+    def numbers() -> np.ndarray:  # by step ahead and place, of what the optimizer is like then
+        first = [some[0] for some in alike.values()]
+        now = [(groups[p], optimizer.state.get(p, {}).get("step", 0)) for p in first]
+        ahead = range(1, steps + 1)
+        return np.array([[factors(group, taken + i) for group, taken in now] for i in ahead])
+
+    rates = (given or _beside(module))(numbers) if steps else None
+    for ahead in range(steps):
         with replaced(module, values):
             now = loss(module)
         slopes = grad(now, list(values.values()), create_graph=True, materialize_grads=True)
-        slopes = average(list(slopes))
-        values = {
-            p: rule(value, g, states[p], settings[p])
-            for (p, value), g in zip(values.items(), slopes, strict=True)
-        }
+        moved = {}
+        for (p, value), g in zip(values.items(), average(list(slopes)), strict=True):
+            own = rates[ahead, place[p]].to(value.dtype)
+            moved[p] = rule(value, g, states[p], groups[p], own[0], own[1])
+        values = moved
     return values
 
 
-def _rule(optimizer: Optimizer) -> tuple[Callable[..., Tensor], dict[Tensor, dict[str, Any]]]:
-    """The optimizer's rule in Tensor operations, and every parameter's settings."""
+def _beside(module: Module) -> Callable[[Numbers], Tensor]:
+    """Numbers brought to where the module's parameters are."""
+    xp = array_module(next(module.parameters()).array)
+    return lambda make: Tensor(xp.asarray(make()))
+
+
+def _rule(optimizer: Optimizer) -> tuple[Callable[..., Tensor], Callable[..., tuple]]:
+    """The optimizer's rule in Tensor operations, and (settings, step) → its two factors."""
     kind = type(optimizer)
     options = ("weight_decay", "momentum", "amsgrad", "maximize", "centered")
     if kind not in RULES or any(g.get(o) for g in optimizer.param_groups for o in options):
@@ -109,33 +137,47 @@ def _rule(optimizer: Optimizer) -> tuple[Callable[..., Tensor], dict[Tensor, dic
             f"look_ahead: expected SGD, RMSprop or Adam without {', '.join(options)}, got "
             f"{kind.__name__}"
         )
-    return RULES[kind], {p: group for group in optimizer.param_groups for p in group["params"]}
+    return RULES[kind]
 
 
-def sgd(p: Tensor, g: Tensor, state: State, group: dict[str, Any]) -> Tensor:
+def sgd(
+    p: Tensor, g: Tensor, state: State, group: dict[str, Any], rate: Tensor, root: Tensor
+) -> Tensor:
     """p - lr·g."""
-    return p - g * group["lr"]
+    return p - g * rate
 
 
-def rmsprop(p: Tensor, g: Tensor, state: State, group: dict[str, Any]) -> Tensor:
+def rmsprop(
+    p: Tensor, g: Tensor, state: State, group: dict[str, Any], rate: Tensor, root: Tensor
+) -> Tensor:
     """p - lr·g/(√v + ε) with v ← α·v + (1 - α)·g²."""
     v = state.get("square_avg", zeros_like(p)) * group["alpha"] + g * g * (1 - group["alpha"])
     state["square_avg"] = v
-    return p - _over_root(g, v, 1.0, group["eps"]) * group["lr"]
+    return p - _over_root(g, v, root, group["eps"]) * rate
 
 
-def adam(p: Tensor, g: Tensor, state: State, group: dict[str, Any]) -> Tensor:
+def adam(
+    p: Tensor, g: Tensor, state: State, group: dict[str, Any], rate: Tensor, root: Tensor
+) -> Tensor:
     """p - lr·m̂/(√v̂ + ε), as in ``optim/adam.py``; m and v carry their graph from step to step."""
     beta1, beta2 = group["betas"]
-    step = state["step"] = state.get("step", 0) + 1
     m = state.get("exp_avg", zeros_like(p)) * beta1 + g * (1 - beta1)
     v = state.get("exp_avg_sq", zeros_like(p)) * beta2 + g * g * (1 - beta2)
     state["exp_avg"], state["exp_avg_sq"] = m, v
-    root = 1 / sqrt(1 - beta2**step)
-    return p - _over_root(m, v, root, group["eps"]) * (group["lr"] / (1 - beta1**step))
+    return p - _over_root(m, v, root, group["eps"]) * rate
 
 
-def _over_root(x: Tensor, v: Tensor, scale: float, eps: float) -> Tensor:
+def _constant(group: dict[str, Any], step: int) -> tuple[float, float]:
+    return group["lr"], 1.0
+
+
+def _corrected(group: dict[str, Any], step: int) -> tuple[float, float]:
+    """Adam's rate and the factor of √v, which make up for moments that begin with 0."""
+    beta1, beta2 = group["betas"]
+    return group["lr"] / (1 - beta1**step), 1 / sqrt(1 - beta2**step)
+
+
+def _over_root(x: Tensor, v: Tensor, scale: Tensor, eps: float) -> Tensor:
     """x/(√v·scale + ε); where v = 0, that is where no gradient ever was, a constant.
 
     √v has no derivative at 0 and 1/ε, the other factor, no meaning: such an entry contributes
@@ -145,4 +187,4 @@ def _over_root(x: Tensor, v: Tensor, scale: float, eps: float) -> Tensor:
     return x / (Root()(v) * scale + eps)
 
 
-RULES = {SGD: sgd, RMSprop: rmsprop, Adam: adam}
+RULES = {SGD: (sgd, _constant), RMSprop: (rmsprop, _constant), Adam: (adam, _corrected)}

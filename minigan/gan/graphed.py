@@ -3,8 +3,9 @@
 Every step of a kind (as many critic steps, say) does the same to the same memory, so that after a
 few plain ones it is recorded (``cuda.graphs``), and from then on a step is
 
-    new batches into the recorded inputs,   settings that changed to the optimizers' memory,
-    one launch,   and the host counts what the GPU has done: optimizer steps, random numbers drawn
+    new batches and numbers into the recorded inputs,   settings that changed to the optimizers'
+    memory,   one launch,   and the host counts what the GPU has done: optimizer steps, random
+    numbers drawn
 
 Random numbers follow from a state in the GPU's memory, and so do an optimizer's number of steps and
 its rates; what else a step depends on must be in the recorded memory too.  So replayed steps are
@@ -19,7 +20,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .. import cuda
+import numpy as np
+
+from .. import cuda, fused
 from .._tensor import Tensor
 from ..generators import default_generator
 from ..optim import Optimizer, replaying
@@ -27,6 +30,7 @@ from ..optim import Optimizer, replaying
 PLAIN = 2  # steps of a kind before one is recorded: kernels are compiled and state is made
 Batch = tuple[Tensor | None, ...]
 Record = dict[str, Tensor]
+Make = Callable[[], np.ndarray]  # makes numbers of what the host knows now
 
 
 class Graphs:
@@ -40,6 +44,7 @@ class Graphs:
         self._trainer = trainer
         self._plain: Counter = Counter()
         self._batches: dict[Any, int] = {}
+        self._numbers: dict[Any, list[Make]] = {}
         self._recorded: dict[Any, _Recorded] = {}
         self.why = _obstacle(trainer)
 
@@ -54,11 +59,16 @@ class Graphs:
             return recorded.replay()
         if self._plain[kind] < PLAIN:
             self._plain[kind] += 1
-            taken = []
-            source = trainer.source
-            with _fed(trainer, lambda: taken.append(0) or source()):
+            taken, asked = [], []
+            source, given = trainer.source, trainer.given
+
+            def note(make: Make) -> Tensor:
+                asked.append(make)
+                return given(make)
+
+            with _fed(trainer, lambda: taken.append(0) or source(), note):
                 record = trainer.recipe.play(trainer)
-            self._batches[kind] = len(taken)
+            self._batches[kind], self._numbers[kind] = len(taken), asked
             return record
         return self._record(kind)
 
@@ -66,6 +76,7 @@ class Graphs:
         """Record a step, and do it."""
         trainer = self._trainer
         inputs = [_kept(trainer.source()) for _ in range(self._batches[kind])]
+        numbers = [(make, trainer.given(make)) for make in self._numbers[kind]]
         before = _Host(trainer)
         graph, generators = cuda.CUDAGraph(), _generators(trainer)
         for generator in generators:
@@ -74,17 +85,18 @@ class Graphs:
             for parameters in replaying.counted(optimizer):
                 replaying.bring(optimizer, parameters)
         try:
-            with cuda.graph(graph), _fed(trainer, iter(inputs).__next__):
+            coming = iter([held for _, held in numbers])
+            with cuda.graph(graph), _fed(trainer, iter(inputs).__next__, lambda _: next(coming)):
                 record = trainer.recipe.play(trainer)
                 drawn = [generator.settle() for generator in generators]
         except cuda.CaptureError as error:
             before.restore()
             self.why = f"a step of {trainer.recipe.name} cannot be recorded: {error}"
-            with _fed(trainer, iter(inputs).__next__):
+            with _fed(trainer, iter(inputs).__next__, trainer.given):
                 return trainer.recipe.play(trainer)
         graph.replay()
         steps = before.steps_since()
-        self._recorded[kind] = _Recorded(trainer, graph, inputs, record, drawn, steps)
+        self._recorded[kind] = _Recorded(trainer, graph, inputs, numbers, record, drawn, steps)
         return record
 
 
@@ -93,6 +105,7 @@ class _Recorded:
 
     Args:
         inputs: the batches that the step reads.
+        numbers: others that it reads, and what makes them.
         drawn: what the generators count for a step.
         steps: (optimizer, parameters, how many steps of theirs) in a step.
     """
@@ -102,11 +115,12 @@ class _Recorded:
         trainer: Any,
         graph: cuda.CUDAGraph,
         inputs: list[Batch],
+        numbers: list[tuple[Make, Tensor]],
         record: Record,
         drawn: list[int],
         steps: list[tuple[Optimizer, tuple[Tensor, ...], int]],
     ):
-        self._trainer, self._graph, self._inputs = trainer, graph, inputs
+        self._trainer, self._graph, self._inputs, self._numbers = trainer, graph, inputs, numbers
         self._record, self._drawn, self._steps = record, drawn, steps
         self.generators = _generators(trainer)  # whose memory it reads; a new seed makes others
 
@@ -115,6 +129,8 @@ class _Recorded:
             for held, new in zip(batch, self._trainer.source(), strict=True):
                 if held is not None:
                     held.copy_(new)
+        for make, held in self._numbers:  # before the steps are counted that they are for
+            fused.bring(make(), held.array)
         for optimizer, parameters, count in self._steps:
             replaying.count(optimizer, parameters, count)
         for generator in self.generators:
@@ -159,9 +175,6 @@ class _Host:
 
 def _obstacle(trainer: Any) -> str | None:
     """Why no step of this trainer can be recorded."""
-    name = trainer.recipe.name
-    if trainer.recipe.unrecordable:
-        return f"a step of {name} cannot be recorded: {trainer.recipe.unrecordable}"
     if trainer.ranks.size > 1:
         return "steps of several processes are not recorded"
     if not all(map(replaying.can_record, trainer.optimizers)):
@@ -186,10 +199,13 @@ def _kept(batch: Batch) -> Batch:
 
 
 @contextmanager
-def _fed(trainer: Any, source: Callable[[], Batch]) -> Iterator[None]:
-    """A block in which the trainer's batches come from ``source``."""
-    before, trainer.source = trainer.source, source
+def _fed(
+    trainer: Any, source: Callable[[], Batch], given: Callable[[Make], Tensor]
+) -> Iterator[None]:
+    """A block in which the trainer's batches come from ``source``, and numbers by ``given``."""
+    before = trainer.source, trainer.given
+    trainer.source, trainer.given = source, given
     try:
         yield
     finally:
-        trainer.source = before
+        trainer.source, trainer.given = before

@@ -192,7 +192,6 @@ class Recipe:
         side: pixels of the images that its networks are usually shown for.
         kind: (settings, step) → what tells that step from steps that do other things: those of one
             kind can be recorded once and replayed, see gan/graphed.py.
-        unrecordable: why they cannot, if so.
         steps, batch_size: what the command line takes where nothing else is asked for.
     """
 
@@ -211,7 +210,6 @@ class Recipe:
     augment: str | None = None
     side: int = 28
     kind: Callable[[Any, int], Any] = lambda settings, step: None
-    unrecordable: str = ""
     steps: int = 1500
     batch_size: int = 64
 

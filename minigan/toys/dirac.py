@@ -20,7 +20,6 @@ import numpy as np
 
 from .._tensor import Tensor, tensor
 from ..autograd import grad
-from ..gan.differentiable import sgd
 from ..gan.objectives import OBJECTIVES, Objective
 from ..gan.penalties import gradient_penalty, r1_penalty
 from ..generators import Generator
@@ -99,16 +98,15 @@ def step(game: Game, state: Tensor, alternating: bool = False, graph: bool = Fal
     if not state.requires_grad:
         state = state.detach().requires_grad_()
     theta, psi = state[0], state[1]
-    settings = {"lr": RATE}
     (slope,) = grad(critic_loss(game, theta, psi), psi, create_graph=graph)
-    new_psi = sgd(psi, slope, {}, settings)
+    new_psi = psi - slope * RATE
     if game.limit:
         new_psi = clamp(new_psi, -game.limit, game.limit)
     # ψ' depends on θ too, but the generator takes it as it is: it moves a θ of its own.
     own = theta.clone()
     loss = generator_loss(game, own, new_psi if alternating else psi)
     (slope,) = grad(loss, own, create_graph=graph)
-    return stack([sgd(theta, slope, {}, settings), new_psi])
+    return stack([theta - slope * RATE, new_psi])
 
 
 def critic_loss(game: Game, theta: Tensor, psi: Tensor) -> Tensor:
@@ -126,7 +124,7 @@ def generator_loss(game: Game, theta: Tensor, psi: Tensor) -> Tensor:
         return _objective(game).generator(psi * _points(game, theta)[1])
     for _ in range(game.unroll):
         (slope,) = grad(critic_loss(game, theta, psi), psi, create_graph=True)
-        psi = sgd(psi, slope, {}, {"lr": RATE})
+        psi = psi - slope * RATE
     return -critic_loss(game, theta, psi)
 
 

@@ -43,6 +43,7 @@ def game(kind, unroll, experienced=True, dead=False, network=None):
         recipe=chosen,
         settings=chosen.configure({"unroll": unroll}),
         ranks=ALONE,
+        given=None,
         rng=minigan.Generator(),
     )
     z, phi = minigan.tensor(rng.normal(size=(5, 2))), rng.normal(size=(2, 3))

@@ -217,3 +217,20 @@ def test_the_compile_gate_knows_every_configuration():
 def test_what_does_not_fit_is_refused(call, message):
     with pytest.raises(LaunchError, match=message):
         call(np.zeros(4, np.float32), np.zeros(optim.WORDS, np.uint32))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (5, 2, 2), (40,)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_of_the_host_are_brought_by_launches(dtype, shape):
+    numbers, to = np.random.default_rng(0).standard_normal(shape), np.zeros(shape, dtype)
+    numbers = np.asarray(numbers, dtype)
+    plan = optim.bring(numbers, to)
+    assert len(plan) == -(-numbers.nbytes // (4 * optim.WORDS))
+    run(plan)
+    assert np.array_equal(to, numbers)
+
+
+@pytest.mark.parametrize("to", [np.zeros(4), np.zeros(3, np.float32), np.zeros(3, np.float16)])
+def test_numbers_that_do_not_fit_are_not_brought(to):
+    with pytest.raises(LaunchError, match=r"bring: expected an array of shape \(3,\), float"):
+        optim.bring(np.zeros(3, np.float16 if to.dtype == np.float16 else np.float64), to)

@@ -65,8 +65,8 @@ def generator_loss(trainer: Trainer, real: Tensor, fake: Tensor, known: Known = 
         )
         return judged.loss
 
-    average = trainer.ranks.average
-    ahead = look_ahead(critic, optimizer, critic_loss, trainer.settings.unroll, average)
+    average, given = trainer.ranks.average, trainer.given
+    ahead = look_ahead(critic, optimizer, critic_loss, trainer.settings.unroll, average, given)
     with replaced(critic, ahead):
         return -critic_loss(critic)
 
@@ -95,5 +95,4 @@ RECIPE = game.image_gan(
     Settings,
     play=play,
     lines=lines,
-    unrecordable="the discriminator's steps ahead count on the host",
 )
