@@ -13,6 +13,7 @@ from minigan import distributed
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).parent / "distributed"
+HANGS = 600  # seconds; a program takes some, and many more where others keep the cores busy
 
 
 def mpiexec():
@@ -53,7 +54,7 @@ def run(ranks, *arguments, code=0, cwd=None, **variables):
     """(stdout, stderr) of a program that ends with that exit code."""
     process = start(ranks, *arguments, cwd=cwd, **variables)
     try:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=HANGS)
     except subprocess.TimeoutExpired:
         process.kill()
         raise AssertionError(f"{arguments} hangs: {process.communicate()}") from None
@@ -69,14 +70,17 @@ def checks(module):
     return [f.name for f in body if isinstance(f, ast.FunctionDef) and f.name[:6] == "check_"]
 
 
-def outcomes(module, ranks):
-    """What each check in that file says on so many ranks: "" where it holds on all of them."""
-    out, _ = run(ranks, "-W", "error", HERE / f"{module}.py")
+def outcomes(module, ranks, *names):
+    """What each check in that file says on so many ranks: "" where it holds on all of them.
+
+    ``names`` are those of the checks to run; none: all.
+    """
+    out, _ = run(ranks, "-W", "error", HERE / f"{module}.py", *names)
     return json.loads(out.strip().splitlines()[-1])
 
 
 def main(namespace):
-    """Run every check of a file on this rank, and say on rank 0 how they went.
+    """Run the checks of a file on this rank, those named or all; rank 0 says how they went.
 
     A check that fails on one rank ends there, and the next begins together: checks must fail on all
     ranks or on none where collectives follow.
@@ -87,15 +91,12 @@ def main(namespace):
 
     distributed.init_process_group()
     found = {}
-    for name, check in namespace.items():
-        if name.startswith("check_"):
-            try:
-                check()
-                said = ""
-            except Exception:
-                said = traceback.format_exc()
-            found[name] = "".join(
-                f"rank {r}: {t}" for r, t in enumerate(current().texts(said)) if t
-            )
+    for name in sys.argv[1:] or [name for name in namespace if name.startswith("check_")]:
+        try:
+            namespace[name]()
+            said = ""
+        except Exception:
+            said = traceback.format_exc()
+        found[name] = "".join(f"rank {r}: {t}" for r, t in enumerate(current().texts(said)) if t)
     if distributed.get_rank() == 0:
         print(json.dumps(found))

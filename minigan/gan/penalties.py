@@ -11,6 +11,8 @@ from collections.abc import Callable
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import grad
+from ..distributed.nn import AllGather
+from ..distributed.process_group import current
 from ..generators import Generator
 from ..ops.creation import rand, rand_like
 
@@ -48,6 +50,8 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Generator)
 def dragan_penalty(critic: Critic, real: Tensor, rng: Generator) -> Tensor:
     """E(‖∇f(x + δ)‖ - 1)² around the real images: δ = ½·std(x)·U[0, 1), std over the whole batch.
 
+    Where several processes train together that is the batch of all.
+
     Source: Kodali et al. 2017, arXiv 1705.07215.
     """
     return ((slopes(critic, perturbed(real, rng)) - 1) ** 2).mean()
@@ -56,8 +60,19 @@ def dragan_penalty(critic: Critic, real: Tensor, rng: Generator) -> Tensor:
 def perturbed(real: Tensor, rng: Generator) -> Tensor:
     """x + ½·std(x)·U[0, 1), another U for every number of x."""
     x = real.detach()
-    deviation = array_module(x.array).asarray(x.array.std())
-    return x + rand_like(x, generator=rng) * (Tensor(deviation) * 0.5)
+    return x + rand_like(x, generator=rng) * (deviation(x) * 0.5)
+
+
+def deviation(x: Tensor) -> Tensor:
+    """The standard deviation of all numbers of the batch, of all ranks' batches together.
+
+    Of ranks with means m and variances v, as many numbers in each: σ² = mean v + var m.
+    """
+    own = Tensor(array_module(x.array).asarray(x.array.std()))
+    if current().size == 1:
+        return own
+    means, deviations = (AllGather()(number) for number in (x.mean(), own))
+    return ((deviations**2).mean() + means.var(correction=0)).sqrt()
 
 
 def r1_penalty(critic: Critic, real: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._tensor import Tensor
 from ..distributed.buckets import Reducer
-from ..distributed.nn import AllReduce
+from ..distributed.nn import AllGather, AllReduce
 from ..distributed.process_group import current
 from ..generators import Generator
 from ..nn import Module, SyncBatchNorm
@@ -80,6 +80,17 @@ class Ranks(NamedTuple):
         found = np.array([flag], np.uint8)
         current().all_reduce(found, "max").wait()
         return bool(found[0])
+
+
+def of_all_ranks(rows: Tensor) -> Tensor:
+    """The rows (N, …) of a batch on all ranks, one below the other; gradients flow through it.
+
+    For losses that compare the images of a batch.  Averaged over the ranks, the gradient of a loss
+    that every rank takes of these rows is its gradient in one process with the whole batch.
+    """
+    if current().size == 1:
+        return rows
+    return AllGather()(rows).reshape(-1, *rows.shape[1:])
 
 
 ALONE = Ranks()

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from .._tensor import Tensor
 from ..array import array_module
-from ..distributed.nn import AllReduce
+from ..distributed.nn import AllGather
 from ..distributed.process_group import current, expect_default
 from ..ops.kinks import leaky_relu
 from ..ops.norm import follow
@@ -105,21 +105,18 @@ class SyncBatchNorm(_BatchNorm):
 def statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean and biased variance (C,) of each channel over all ranks, and how many numbers N.
 
-    Each rank's means, sums of squares and count go into a row of their own, so that one sum over
-    the ranks brings all of them to all.
+    Each rank's means, sums of squares and count go to all ranks, in one collective.
 
     Raises:
         ValueError: there is only one number for a channel.
     """
-    group, channels, xp = current(), x.shape[1], array_module(x.array)
+    channels, xp = x.shape[1], array_module(x.array)
     dims = (0,) + tuple(range(2, x.ndim))
     own = prod(x.shape[d] for d in dims)
     mean = x.sum(dims, keepdim=True) / max(own, 1)
     squares = ((x - mean) ** 2).sum(dims)
     row = cat([mean.reshape(channels), squares, Tensor(xp.full((1,), own, x.dtype))])
-    place = xp.zeros((group.size, 1), x.dtype)
-    place[group.rank] = 1
-    rows = AllReduce()(Tensor(place) * row)
+    rows = AllGather()(row)
     means, squares = rows[:, :channels], rows[:, channels : 2 * channels]
     counts = rows[:, -1:].detach()
     total = counts.sum()

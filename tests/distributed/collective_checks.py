@@ -111,6 +111,23 @@ def check_the_gradient_of_a_sum_is_that_of_all_losses():
     np.testing.assert_allclose(t.numpy(), np.full(5, 6.0 * n * n * total), 1e-12)
 
 
+def check_what_all_ranks_gather_is_differentiable():
+    """y[r] = x_r and L_s = a_s·Σ y³: ∂(Σ L_s)/∂x_r = 3·Σ a_s·x_r², of its own x alone."""
+    arrays, own = shared(12, 2, 3)
+    total, a = sum(1.0 + s for s in range(len(arrays))), 1.0 + dist.get_rank()
+    x = tensor(own, requires_grad=True)
+    rows = dist.nn.all_gather(x)
+    for row, array in zip(rows, arrays, strict=True):
+        assert (row.detach().numpy() == array).all()
+    (g,) = minigan.grad(sum((row**3).sum() for row in rows) * a, x, create_graph=True)
+    np.testing.assert_allclose(g.detach().numpy(), 3 * total * own**2, 1e-12)
+    (h,) = minigan.grad(g.sum(), x)
+    np.testing.assert_allclose(h.numpy(), 6 * total * own, 1e-12)
+    spoilt = tensor([np.nan if dist.get_rank() == 1 else 1.0])
+    found = [row.item() for row in dist.nn.all_gather(spoilt)]
+    assert [np.isnan(value) for value in found] == [r == 1 for r in range(len(arrays))]
+
+
 def check_gradients_are_averaged_whatever_the_buckets():
     """Of a network with biases, an unused layer and two passes that add up."""
     xs, x = shared(7, 8, 5)

@@ -8,7 +8,7 @@ import ranks
 pytestmark = ranks.needs_mpi
 
 
-@pytest.fixture(scope="module", params=[2, 3], ids="{} ranks".format)
+@pytest.fixture(scope="module", params=[2, 3, 4], ids="{} ranks".format)
 def outcomes(request):
     return ranks.outcomes("collective_checks", request.param)
 

@@ -33,6 +33,12 @@ def test_on_every_rank_with_a_gpu(gpu_outcomes, check):
     assert not gpu_outcomes[check], gpu_outcomes[check]
 
 
+@ranks.needs_mpi
+def test_four_ranks_train_as_one_process():
+    check = "check_some_recipes_on_more_ranks_train_as_on_one"
+    assert ranks.outcomes("training_checks", 4, check) == {check: ""}
+
+
 # ------------------------------------------------------------------------------ without MPI
 
 

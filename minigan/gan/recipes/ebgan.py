@@ -7,7 +7,8 @@
     both with Adam(2·10⁻⁴, β₁ = 0.5), m = 1
 
 The pull-away term keeps the codes of a generated batch from pointing all in one direction, that is
-from collapsing.  In G's energy both the image and what D makes of it move with G.
+from collapsing; where several processes train together, their images are one batch.  In G's energy
+both the image and what D makes of it move with G.
 
 Source: Zhao, Mathieu & LeCun 2016, arXiv 1609.03126.
 """
@@ -25,6 +26,7 @@ from ...ops.kinks import relu
 from .. import energy
 from ..augmentation import augmented
 from ..game import image_gan
+from ..ranks import of_all_ranks
 from ..schema import NOTHING, Known, Losses
 from ..values import SettingError
 
@@ -90,7 +92,7 @@ def generator_loss(
     fake = augmented(fake, settings.augment, rng)
     reconstruction, codes = critic(fake)
     loss = energy.squared_error(fake, reconstruction).mean()
-    loss = loss + pull_away(codes) * settings.pull_away
+    loss = loss + pull_away(of_all_ranks(codes)) * settings.pull_away
     return Losses(loss, {"g_loss": loss.detach()})
 
 
