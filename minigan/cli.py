@@ -42,13 +42,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        say("minigan: interrupted")
+        if not _one_of_several():
+            say("minigan: interrupted")
         return INTERRUPTED
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         if not _expected(error):
             raise
-        say(f"minigan: error: {' '.join(_reason(error).split())}")
+        if not (_is_usage(error) and _one_of_several()):
+            say(f"minigan: error: {' '.join(_reason(error).split())}")
         return 2
+
+
+def _one_of_several() -> bool:
+    """Whether the first of the processes that ``mpiexec`` started here says the same."""
+    from .distributed.launch import place_here
+
+    return "--distributed" in sys.argv and place_here() > 0
+
+
+def _is_usage(error: BaseException) -> bool:
+    from .training import Usage
+
+    return isinstance(error, Usage)
 
 
 def _reason(error: BaseException) -> str:

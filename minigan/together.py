@@ -22,11 +22,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import cuda
-from ._console import INTERRUPTED, interrupts_noted, say
+from ._console import INTERRUPTED, interrupts_noted, interrupts_wait, say
 from .config import Config, RunError
 from .cpu.threads import get_num_threads, set_num_threads
 from .data import DataWarning
 from .distributed import barrier, broadcast, destroy_process_group, init_process_group
+from .distributed.launch import place_here
 from .distributed.process_group import current, tell
 from .gan import NonFiniteLoss
 from .gan.sampling import modules
@@ -80,8 +81,11 @@ def train_together(lead: Callable[[], Run], watch: Callable[[Run], int], gpus: b
         RunError: MPI is missing, or GPUs are.
     """
     try:
-        init_process_group()
+        with interrupts_wait():
+            init_process_group()
     except RuntimeError as error:
+        if place_here():  # the first process of this machine says the same
+            raise SystemExit(2) from error
         raise RunError(str(error).replace("init_process_group", "--distributed", 1)) from error
     rank = current().rank
     with _no_rank_waits_for_ever() as agreed:

@@ -54,11 +54,23 @@ def train(arguments: argparse.Namespace) -> int:
         return train_together(lambda: _opened(arguments), _watch, arguments.device != "cpu")
     if arguments.sync_batchnorm:
         raise Usage("--sync-batchnorm goes with --distributed")
+    _expect_one_process()
     run = _opened(arguments)
     try:
         return _watch(run)
     finally:
         run.close()
+
+
+def _expect_one_process() -> None:
+    from .distributed.launch import place_here, started_processes
+
+    count = started_processes()
+    if count > 1 and place_here() == 0:
+        say(
+            f"minigan: warning: mpiexec started {count} processes, and each trains a run of its "
+            "own; with --distributed they train one together"
+        )
 
 
 def _opened(arguments: argparse.Namespace) -> Run:

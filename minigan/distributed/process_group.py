@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from ..array import Array
+from .launch import limited
 from .mpi import Mpi
 from .nccl import Nccl
 from .work import Work
 
 BACKENDS = (None, "mpi", "nccl", "cpu:mpi,cuda:nccl")
+START = timedelta(minutes=5)  # for all processes to have come
 
 
 class Solo:
@@ -119,17 +124,22 @@ def is_initialized() -> bool:
 def init_process_group(
     backend: str | None = None,
     init_method: str | None = None,
-    timeout: Any = None,
+    timeout: timedelta | None = None,
     world_size: int = -1,
     rank: int = -1,
 ) -> None:
     """Find the other processes that ``mpiexec`` started; without ``mpiexec`` there are none.
 
+    A process that ends with an exception from then on, or is killed, ends all others.  One that
+    leaves without, by ``sys.exit`` say, is waited for by those who still call collectives.
+
     Args:
         backend: None, "mpi", "nccl" or "cpu:mpi,cuda:nccl", which all mean the last: arrays on the
             CPU travel by MPI, arrays on a GPU by NCCL.  For NCCL every rank has a GPU of its own
             as its current device, e.g. by CUDA_VISIBLE_DEVICES.
-        init_method, timeout: of PyTorch's signature; they have no effect.
+        init_method: of PyTorch's signature, without effect.
+        timeout: how long to wait here for the others (None: 5 minutes); then all end.  Collectives
+            wait as long as it takes.
         world_size, rank: -1, or what ``mpiexec`` gives.
 
     Raises:
@@ -142,13 +152,24 @@ def init_process_group(
     if backend not in BACKENDS:
         known = ", ".join(map(repr, BACKENDS))
         raise ValueError(f"init_process_group: backend expects one of {known}, got {backend!r}")
-    group = Group()
+    with limited((timeout or START).total_seconds()):
+        group = Group()
     for name, given, found in (("world_size", world_size, group.size), ("rank", rank, group.rank)):
         if given not in (-1, found):
             raise ValueError(
                 f"init_process_group: {name} is {found} by mpiexec, got {given}; leave it out"
             )
     _default = group
+    if group.size > 1:
+        atexit.register(_end_the_others)
+
+
+def _end_the_others() -> None:
+    """At the end of this program: if an exception brought it about, nobody must wait for it."""
+    if hasattr(sys, "last_value"):  # its traceback has been printed
+        sys.stdout.flush()
+        sys.stderr.flush()
+        _default.mpi.abort(130 if isinstance(sys.last_value, KeyboardInterrupt) else 1)
 
 
 def destroy_process_group(group: None = None) -> None:
@@ -160,6 +181,7 @@ def destroy_process_group(group: None = None) -> None:
     global _default
     if _initialized("destroy_process_group", group).nccl is not None:
         _default.nccl.close()
+    atexit.unregister(_end_the_others)
     _default = None
 
 
