@@ -59,8 +59,8 @@ def broadcast(
     return _begun(current().broadcast(array, src), tensor, async_op)
 
 
-def barrier(group: None = None, async_op: bool = False) -> Work | None:
-    """Wait until all ranks have come here."""
+def barrier(group: None = None, async_op: bool = False, device_ids: Any = None) -> Work | None:
+    """Wait until all ranks have come here; ``device_ids`` is of PyTorch's signature."""
     expect_default("barrier", group)
     work = current().barrier()
     return work if async_op else (work.wait() and None)

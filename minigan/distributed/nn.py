@@ -5,6 +5,7 @@ from __future__ import annotations
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
+from .collectives import ReduceOp
 from .process_group import current, expect_default
 
 
@@ -45,11 +46,11 @@ class AllGather(Function):
         return (AllReduce()(g)[current().rank],)
 
 
-def all_reduce(tensor: Tensor, group: None = None) -> Tensor:
+def all_reduce(tensor: Tensor, op: str = ReduceOp.SUM, group: None = None) -> Tensor:
     """The sum of the tensors of all ranks, as ``torch.distributed.nn.all_reduce``.
 
-    It is differentiable, with respect to the sum of all ranks' losses; then all ranks walk back
-    together.
+    With ReduceOp.AVG it is their average.  It is differentiable, with respect to the sum of all
+    ranks' losses; then all ranks walk back together.
 
     >>> import minigan
     >>> x = minigan.tensor([1.0, 2.0], requires_grad=True)
@@ -58,7 +59,10 @@ def all_reduce(tensor: Tensor, group: None = None) -> Tensor:
     tensor([2., 4.], dtype=float32)
     """
     _expect_floats("all_reduce", tensor, group)
-    return AllReduce()(tensor)
+    if op not in (ReduceOp.SUM, ReduceOp.AVG):
+        raise ValueError(f"all_reduce: op expects sum or avg, which have gradients, got {op!r}")
+    total = AllReduce()(tensor)
+    return total if op == ReduceOp.SUM else total / current().size
 
 
 def all_gather(tensor: Tensor, group: None = None) -> tuple[Tensor, ...]:

@@ -111,6 +111,19 @@ def check_the_gradient_of_a_sum_is_that_of_all_losses():
     np.testing.assert_allclose(t.numpy(), np.full(5, 6.0 * n * n * total), 1e-12)
 
 
+def check_an_average_that_gradients_go_through():
+    """y = mean x_r, L_s = a_s·Σ y²: ∂(Σ L_s)/∂x_r = 2·y·mean a."""
+    arrays, own = shared(13, 4)
+    x, y = tensor(own, requires_grad=True), np.mean(arrays, 0)
+    mean = dist.nn.all_reduce(x, dist.ReduceOp.AVG)
+    np.testing.assert_allclose(mean.detach().numpy(), y, 1e-12)
+    ((mean**2).sum() * (1.0 + dist.get_rank())).backward()
+    weights = [1.0 + s for s in range(len(arrays))]
+    np.testing.assert_allclose(x.grad.numpy(), 2 * y * np.mean(weights), 1e-12)
+    with pytest.raises(ValueError, match="op expects sum or avg"):
+        dist.nn.all_reduce(x, dist.ReduceOp.MAX)
+
+
 def check_what_all_ranks_gather_is_differentiable():
     """y[r] = x_r and L_s = a_s·Σ y³: ∂(Σ L_s)/∂x_r = 3·Σ a_s·x_r², of its own x alone."""
     arrays, own = shared(12, 2, 3)
@@ -182,6 +195,45 @@ def check_ranks_may_use_different_parameters():
     loss.sum().backward()
     assert a.grad.item() == 6 and c.grad is None
     np.testing.assert_allclose(b.grad.item(), 12 / n, 1e-6)
+
+
+def check_ranks_that_use_different_buckets_send_them_in_one_order():
+    """Each rank leaves out another parameter, each of which is a bucket, and all but it arrive."""
+    rank, n = dist.get_rank(), dist.get_world_size()
+    parameters = [nn.Parameter(tensor([1.0 + i])) for i in range(n + 1)]
+    Reducer(parameters, 1e-9)
+    for times in (1, 2):
+        used = [p for i, p in enumerate(parameters) if i != rank]
+        sum(p * (i + 1.0) for i, p in enumerate(used)).sum().backward()
+        for i, p in enumerate(parameters):
+            factors = [i + 1 - (i > r) for r in range(n) if i != r]
+            np.testing.assert_allclose(p.grad.item(), times * sum(factors) / n, 1e-6)
+            same_bits_everywhere(p.grad.numpy())
+
+
+def check_real_and_generated_images_may_have_a_pass_each():
+    """The critic's step in two passes, the generator's through the frozen critic."""
+    rank, n = dist.get_rank(), dist.get_world_size()
+    reals, noises = draws(30, n, 4, 2), draws(31, n, 4, 3)
+
+    def gradients(wrap, real, noise):
+        critic, generator = nn.Linear(2, 1).double(), nn.Linear(3, 2).double()
+        for i, p in enumerate([*critic.parameters(), *generator.parameters()]):
+            p.data.copy_(tensor(draws(32 + i, *p.shape)))
+        d, fake = wrap(critic), wrap(generator)(tensor(noise))
+        d(tensor(real)).tanh().mean().backward()
+        d(fake.detach()).exp().mean().backward()
+        found = [p.grad.numpy().copy() for p in critic.parameters()]
+        critic.requires_grad_(False)
+        d(fake).sin().mean().backward()
+        return found + [p.grad.numpy() for p in generator.parameters()]
+
+    with dist.alone():
+        expected = gradients(lambda network: network, reals.reshape(-1, 2), noises.reshape(-1, 3))
+    found = gradients(nn.parallel.DistributedDataParallel, reals[rank], noises[rank])
+    for mean, whole in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mean, whole, 1e-12)
+        same_bits_everywhere(mean)
 
 
 def check_no_sync_leaves_gradients_to_the_ranks():

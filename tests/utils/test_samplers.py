@@ -5,13 +5,13 @@ import pytest
 from minigan import Generator
 from minigan.utils.data import (
     BatchSampler,
-    DistributedSampler,
     RandomSampler,
     Sampler,
     SequentialSampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from minigan.utils.data.distributed import DistributedSampler
 
 
 def seeded(seed=0):

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .._tensor import Tensor, tensor
-from ..array import float64
-from ..generators import Generator, default_generator
-from ..ops.shape import stack
+from ..._tensor import Tensor, tensor
+from ...array import float64
+from ...generators import Generator, default_generator
+from ...ops.shape import stack
+from .distributed import DistributedSampler
 from .samplers import (
     BatchSampler,
-    DistributedSampler,
     RandomSampler,
     Sampler,
     SequentialSampler,
