@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor
-from .process_group import current, expect_default
+from .process_group import current, expect_group
 from .work import Work
 
 
@@ -61,13 +61,13 @@ def broadcast(
 
 def barrier(group: None = None, async_op: bool = False, device_ids: Any = None) -> Work | None:
     """Wait until all ranks have come here; ``device_ids`` is of PyTorch's signature."""
-    expect_default("barrier", group)
+    expect_group("barrier", group)
     work = current().barrier()
     return work if async_op else (work.wait() and None)
 
 
 def _array(where: str, tensor: Any, kinds: str, group: Any) -> Any:
-    expect_default(where, group)
+    expect_group(where, group)
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{where}: expected a Tensor, got {type(tensor).__name__}")
     if tensor.dtype.kind not in kinds:

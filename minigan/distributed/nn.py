@@ -6,7 +6,7 @@ from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import Function
 from .collectives import ReduceOp
-from .process_group import current, expect_default
+from .process_group import current, expect_group
 
 
 class AllReduce(Function):
@@ -81,7 +81,7 @@ def all_gather(tensor: Tensor, group: None = None) -> tuple[Tensor, ...]:
 
 
 def _expect_floats(where: str, tensor: Tensor, group: None) -> None:
-    expect_default(where, group)
+    expect_group(where, group)
     if not isinstance(tensor, Tensor) or tensor.dtype.kind not in "fc":
         given = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
         raise TypeError(f"{where}: expected a Tensor of floats, got {given}")

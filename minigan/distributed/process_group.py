@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..array import Array
-from .launch import limited
+from .launch import limited, started_processes
 from .mpi import Mpi
 from .nccl import Nccl
 from .work import Work
@@ -212,6 +212,19 @@ def expect_default(where: str, group: Any) -> None:
     """Refuse groups: there is only the one of all ranks."""
     if group is not None:
         raise ValueError(f"{where}: group expects None (all ranks), got {group!r}")
+
+
+def expect_group(where: str, group: Any) -> None:
+    """Refuse groups, and to be alone by mistake: where ``mpiexec`` started others.
+
+    A program of one process may do without ``init_process_group``.
+    """
+    expect_default(where, group)
+    if _default is None and started_processes() > 1:
+        raise ValueError(
+            f"{where}: mpiexec started {started_processes()} processes, and init_process_group was "
+            "not called"
+        )
 
 
 def _initialized(where: str, group: Any) -> Group:

@@ -13,7 +13,7 @@ from typing import Any
 from ..autograd import is_grad_enabled
 from ..distributed import broadcast
 from ..distributed.buckets import Reducer
-from ..distributed.process_group import current, expect_default
+from ..distributed.process_group import current, expect_group
 from .module import Module
 
 
@@ -46,7 +46,7 @@ class DistributedDataParallel(Module):
     Args:
         module: on every rank the same.
         broadcast_buffers: before a forward pass in training, every rank takes over the buffers of
-            rank 0.
+            rank 0 (PyTorch's does so in evaluation too, where here a rank may be alone).
         init_sync: False leaves the parameters as they are.
         process_group: None, all ranks.
         bucket_cap_mb: MiB in a bucket (None: 25).
@@ -56,6 +56,8 @@ class DistributedDataParallel(Module):
 
     Raises:
         RuntimeError: the ranks' parameters differ in number or shape.
+        ValueError: ``mpiexec`` started several processes, and ``init_process_group`` was not
+            called.
 
     >>> import minigan
     >>> net = DistributedDataParallel(minigan.nn.Linear(2, 1))
@@ -81,7 +83,7 @@ class DistributedDataParallel(Module):
         static_graph: bool = False,
     ):
         super().__init__()
-        expect_default("DistributedDataParallel", process_group)
+        expect_group("DistributedDataParallel", process_group)
         self.module, self.broadcast_buffers = module, broadcast_buffers
         _expect_alike(module)
         if init_sync:
