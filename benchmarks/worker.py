@@ -42,7 +42,7 @@ def arithmetic(step: Callable[[], Any]) -> int:
     def count(call: Any, run: Callable[[], Any]) -> Any:
         nonlocal total
         result = run()
-        kind = type(call.function).__name__
+        kind = type(call.function).__name__.removesuffix("Activated")
         if call.kind == "op" and kind in ("Fprop", "Dgrad", "Wgrad"):
             g = call.function.geometry
             inputs = [x.shape for x in call.inputs if isinstance(x, minigan.Tensor)]

@@ -12,7 +12,8 @@ import numpy as np
 
 from .. import Tensor
 from ..array import to_device
-from ..conv import Geometry
+from ..conv import Activation, Geometry
+from ..conv.activation import rectifier
 from ..distributed.nn import AllReduce
 from ..ops import (
     accumulate,
@@ -59,9 +60,11 @@ POSITIVE = {"Div", "Log", "Log1p", "Pow", "PowNumber", "Present", "Prod", "Root"
 FIXED = {
     "AddInto",
     "Dgrad",
+    "DgradActivated",
     "Expand",
     "Fold",
     "Fprop",
+    "FpropActivated",
     "GetItem",
     "OnDiagonal",
     "Reshape",
@@ -145,6 +148,14 @@ FUNCTIONS: dict[str, Program] = {
     ),
     "Fprop": ([IMAGE, FILTER], lambda x, w: conv.Fprop(GEOMETRY)(x, w)),
     "Dgrad": ([OUTPUT, FILTER], lambda y, w: conv.Dgrad(GEOMETRY)(y, w)),
+    "FpropActivated": (
+        [IMAGE, FILTER, ROW],
+        lambda x, w, b: conv.FpropActivated(GEOMETRY, rectifier(0.2), True)(x, w, b),
+    ),
+    "DgradActivated": (
+        [OUTPUT, FILTER, ROW],
+        lambda y, w, b: conv.DgradActivated(GEOMETRY, Activation("tanh"), True)(y, w, b),
+    ),
     "Wgrad": ([IMAGE, OUTPUT], lambda x, y: conv.Wgrad(GEOMETRY)(x, y)),
     # windows of images
     "WindowSum": ([(2, 3, 5, 6)], lambda x: windows.WindowSum(WINDOW)(x)),

@@ -10,6 +10,9 @@ With x the image (N, C, H, W), w the filter (K, C/groups, R, S) and y the output
 
 The form on the left is linear in each of its three arguments, so the gradient of every routine is
 made of the other two, and nothing else is ever needed.  Each device registers its own three.
+
+The two that make images may add a bias and end in an activation (``activation.py``), which costs
+less there than as operations of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 from .. import fused
 from ..array import Array, array_module
 from . import cpu
+from .activation import NONE, Activation
 from .cpu import algorithm
 from .geometry import Geometry
 from .kept import NOTHING, Kept
@@ -35,7 +39,9 @@ def _backend(array: Array):
     return _routines[name]
 
 
-def _call(routine: str, g: Geometry, operands: tuple, low: bool, *others: Any) -> Array:
+def _call(
+    routine: str, g: Geometry, operands: tuple, low: bool, *others: Any, **options: Any
+) -> Array:
     """The device's routine, which rounds by itself on a GPU."""
     backend = _backend(operands[0])
     if (
@@ -43,8 +49,8 @@ def _call(routine: str, g: Geometry, operands: tuple, low: bool, *others: Any) -
     ):  # rounded copies are new each time: nothing made of them serves again
         operands, others = tuple(map(fused.rounded, operands)), (*others[:-1], NOTHING)
     elif low:
-        return getattr(backend, routine)(g, *operands, *others, low=True)
-    return getattr(backend, routine)(g, *operands, *others)
+        options["low"] = True
+    return getattr(backend, routine)(g, *operands, *others, **options)
 
 
 def fprop(
@@ -54,13 +60,14 @@ def fprop(
     b: Array | None = None,
     kept: Kept = NOTHING,
     low: bool = False,
+    activation: Activation = NONE,
 ) -> Array:
-    """The convolution of x with w: (N, K, P, Q); plus the bias b (K,).
+    """The convolution of x with w: (N, K, P, Q); plus the bias b (K,), then the activation.
 
     In all three, ``kept`` holds what calls with the same operands have in common, and ``low`` asks
     for operands (not b) rounded to BF16, exact products and sums in float32.
     """
-    return _call("fprop", g, (x, w), low, b, kept)
+    return _call("fprop", g, (x, w), low, b, kept, activation=activation)
 
 
 def dgrad(
@@ -70,9 +77,10 @@ def dgrad(
     b: Array | None = None,
     kept: Kept = NOTHING,
     low: bool = False,
+    activation: Activation = NONE,
 ) -> Array:
-    """The adjoint of ``fprop`` in x: (N, C, H, W); plus the bias b (C,)."""
-    return _call("dgrad", g, (y, w), low, b, kept)
+    """The adjoint of ``fprop`` in x: (N, C, H, W); plus the bias b (C,), then the activation."""
+    return _call("dgrad", g, (y, w), low, b, kept, activation=activation)
 
 
 def wgrad(g: Geometry, x: Array, y: Array, kept: Kept = NOTHING, low: bool = False) -> Array:
@@ -80,4 +88,4 @@ def wgrad(g: Geometry, x: Array, y: Array, kept: Kept = NOTHING, low: bool = Fal
     return _call("wgrad", g, (x, y), low, kept)
 
 
-__all__ = ["Geometry", "Kept", "algorithm", "dgrad", "fprop", "wgrad"]
+__all__ = ["NONE", "Activation", "Geometry", "Kept", "algorithm", "dgrad", "fprop", "wgrad"]

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import dense, depthwise, im2col, planar, pointwise, residues, thin, winograd
+from .activation import NONE, Activation, finished
 from .geometry import Geometry
 from .kept import NOTHING, Kept
 from .tiles import Plan
@@ -59,6 +60,8 @@ ALGORITHMS = {
     "residues": _Residues,
     "im2col": im2col,
 }
+
+IN_CHUNKS = ("planar", "im2col")  # they activate each chunk of images while it is in cache
 
 
 def fits(name: str, routine: str, g: Geometry, c: int, k: int, dtype: np.dtype) -> bool:
@@ -144,11 +147,15 @@ def fprop(
     w: np.ndarray,
     b: np.ndarray | None = None,
     kept: Kept = NOTHING,
+    activation: Activation = NONE,
 ) -> np.ndarray:
-    """The convolution of x (N, C, H, W) with w (K, C/groups, R, S), plus b (K,): (N, K, P, Q)."""
+    """f(x ∗ w + b), of x (N, C, H, W), w (K, C/groups, R, S) and b (K,): (N, K, P, Q)."""
     sizes = *x.shape[:2], w.shape[0]
     name = choose("fprop", g, *sizes, x.dtype)
-    return ALGORITHMS[name].fprop(g, x, w, b, **_kept(name, kept, g, sizes, x.dtype))
+    if name in IN_CHUNKS:
+        return ALGORITHMS[name].fprop(g, x, w, b, activation)
+    y = ALGORITHMS[name].fprop(g, x, w, b, **_kept(name, kept, g, sizes, x.dtype))
+    return finished(y, activation)
 
 
 def dgrad(
@@ -157,11 +164,15 @@ def dgrad(
     w: np.ndarray,
     b: np.ndarray | None = None,
     kept: Kept = NOTHING,
+    activation: Activation = NONE,
 ) -> np.ndarray:
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
+    """f(dgrad(y, w) + b), of y (N, K, P, Q), w (K, C/groups, R, S) and b (C,): (N, C, H, W)."""
     sizes = len(y), w.shape[1] * g.groups, w.shape[0]
     name = choose("dgrad", g, *sizes, y.dtype)
-    return ALGORITHMS[name].dgrad(g, y, w, b, **_kept(name, kept, g, sizes, y.dtype))
+    if name in IN_CHUNKS:
+        return ALGORITHMS[name].dgrad(g, y, w, b, activation)
+    x = ALGORITHMS[name].dgrad(g, y, w, b, **_kept(name, kept, g, sizes, y.dtype))
+    return finished(x, activation)
 
 
 def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray, kept: Kept = NOTHING) -> np.ndarray:

@@ -6,6 +6,7 @@ a grid has blocks) goes the plain way, im2col and cuBLAS.  Arithmetic is float32
 capability 8.0), or ``low`` asks for operands rounded to BF16, which they are then in any case.
 Winograd's form, whose rounding errors are some times larger, is taken where
 ``ladder_tiles.WINOGRAD`` says that it is faster: so far nowhere; nothing is kept between calls.
+Bias and activation are the kernels' epilogue: no launch of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..array import Array, array_module
 from ..cuda import launcher
 from ..cuda.launch import GridError, Launch
 from . import ladder, ladder_plan, ladder_thin, ladder_winograd, plain
+from .activation import NONE, Activation, finished
 from .geometry import Geometry
 from .kept import NOTHING, Kept
 from .ladder_tiles import choose_rung, choose_winograd
@@ -35,10 +37,11 @@ def fprop(
     b: Array | None = None,
     kept: Kept = NOTHING,
     low: bool = False,
+    activation: Activation = NONE,
 ) -> Array:
-    """The convolution of x (N, C, H, W) with w (K, C/groups, R, S), plus b (K,): (N, K, P, Q)."""
+    """f(x ∗ w + b), of x (N, C, H, W), w (K, C/groups, R, S) and b (K,): (N, K, P, Q)."""
     shape = (x.shape[0], w.shape[0], g.P, g.Q)
-    return _computed("fprop", g, (x, w, b), shape, x.shape[1], w.shape[0], low)
+    return _computed("fprop", g, (x, w, b), shape, x.shape[1], w.shape[0], low, activation)
 
 
 def dgrad(
@@ -48,11 +51,12 @@ def dgrad(
     b: Array | None = None,
     kept: Kept = NOTHING,
     low: bool = False,
+    activation: Activation = NONE,
 ) -> Array:
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
+    """f(dgrad(y, w) + b), of y (N, K, P, Q), w (K, C/groups, R, S) and b (C,): (N, C, H, W)."""
     channels = w.shape[1] * g.groups
     shape = (y.shape[0], channels, g.H, g.W)
-    return _computed("dgrad", g, (y, w, b), shape, channels, w.shape[0], low)
+    return _computed("dgrad", g, (y, w, b), shape, channels, w.shape[0], low, activation)
 
 
 def wgrad(g: Geometry, x: Array, y: Array, kept: Kept = NOTHING, low: bool = False) -> Array:
@@ -62,7 +66,14 @@ def wgrad(g: Geometry, x: Array, y: Array, kept: Kept = NOTHING, low: bool = Fal
 
 
 def _computed(
-    routine: str, g: Geometry, operands: tuple, shape: tuple[int, ...], c: int, k: int, low: bool
+    routine: str,
+    g: Geometry,
+    operands: tuple,
+    shape: tuple[int, ...],
+    c: int,
+    k: int,
+    low: bool,
+    activation: Activation = NONE,
 ) -> Array:
     given = [a for a in operands if a is not None]
     capability = launcher.capability(given[0])
@@ -73,13 +84,13 @@ def _computed(
         or not min(a.size for a in given)
         or max(int(np.prod(shape)), *(a.size for a in given)) >= ladder_plan.LIMIT
     ):
-        return getattr(plain, routine)(g, *_factors(operands, low))
+        return finished(getattr(plain, routine)(g, *_factors(operands, low)), activation)
     contiguous = array_module(given[0]).ascontiguousarray
     operands = tuple(a if a is None else contiguous(a) for a in operands)
     try:
-        launches, out = _plan(routine, g, operands, shape, c, k, capability, low)
+        launches, out = _plan(routine, g, operands, shape, c, k, capability, low, activation)
     except GridError:
-        return getattr(plain, routine)(g, *_factors(operands, low))
+        return finished(getattr(plain, routine)(g, *_factors(operands, low)), activation)
     launcher.run(launches)
     return out
 
@@ -98,18 +109,20 @@ def _plan(
     k: int,
     capability: int,
     low: bool,
+    activation: Activation,
 ) -> tuple[list[Launch], Array]:
     """The launches, and the array that they fill: the ladder where nothing special is faster."""
     rung = choose_rung(capability, cuda.allow_tf32, cuda.allow_bf16 or low)
     special = _special(routine, g, c, k, rung, capability)
     if special is not None or rung < BF16:  # which rounds what it loads
         operands = _factors(operands, low)
+    last = {} if activation == NONE else {"activation": activation.name, "slope": activation.slope}
     if special is None:
-        plan = getattr(ladder, routine)(g, *operands, rung=rung, architecture=capability)
+        plan = getattr(ladder, routine)(g, *operands, rung=rung, architecture=capability, **last)
         return plan.launches, plan.output
     first, second, *bias = operands
     out = array_module(first).empty(shape, np.float32)
-    return getattr(special, routine)(g, first, second, out, *bias), out
+    return getattr(special, routine)(g, first, second, out, *bias, **last), out
 
 
 def _special(

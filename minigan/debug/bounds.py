@@ -6,7 +6,8 @@
 
 with u the rounding unit of the result's dtype, y the result in float64, and s how far y moves when
 the operands do by u.  In sums n and Σ|terms| are those of the operation itself, of ones and of the
-operands' magnitudes.  Rounding errors have all signs: √n of them, not n, is what adds up.
+operands' magnitudes.  Rounding errors have all signs: √n of them, not n, is what adds up.  A sum
+that ends in an activation, of slopes up to 1, may be off by as much as the sum, and by c · u · |y|.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ def bound(function: Any, inputs: tuple, result: np.ndarray) -> np.ndarray:
 
 
 def _measured(function: Any, inputs: tuple, unit: float) -> np.ndarray:
+    if hasattr(function, "without_activation"):
+        of_sum = _measured(function.without_activation(), inputs, unit)
+        return of_sum + C * unit * np.abs(_run(function, inputs))
     if type(function).__name__ in SUMS:
         terms = _run(function, [_magnitude(x) for x in inputs])
         count = _run(function, [_magnitude(x, ones=True) for x in inputs])

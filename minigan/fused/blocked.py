@@ -36,6 +36,12 @@ def _flat(first: np.ndarray, *others: np.ndarray) -> list[np.ndarray] | None:
     return views
 
 
+def in_order(x: np.ndarray) -> np.ndarray | None:
+    """A 1-D view of a dense array, its numbers as they lie in memory; None of one with gaps."""
+    dense = x.transpose(memory.memory_order(x))
+    return dense.reshape(-1) if dense.flags.c_contiguous else None
+
+
 def _alike(model: np.ndarray, a: np.ndarray) -> np.ndarray:
     """``a``, or a copy of it, in the memory order of ``model``: copying is cheaper than mixing."""
     if a.strides == model.strides:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from .fusing import slope_after
+from .fusing import as_one
 from .module import Module
 
 
@@ -14,7 +14,8 @@ class Sequential(Module):
     """Modules called one after the other.
 
     A batch normalisation and the ReLU or LeakyReLU after it are computed in one pass over memory,
-    unless one of them has hooks.
+    and so are a Conv2d or ConvTranspose2d and the ReLU, LeakyReLU or Tanh after it, unless one of
+    the two has hooks.
 
     >>> import minigan.nn as nn
     >>> list(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).state_dict())
@@ -34,8 +35,8 @@ class Sequential(Module):
         for module, after in zip(modules, following, strict=True):
             if skip:
                 skip = False
-            elif (slope := slope_after(module, after)) is not None:
-                x, skip = module.activated(x, slope), True
+            elif (both := as_one(module, after)) is not None:
+                x, skip = both(x), True
             else:
                 x = module(x)
         return x

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor
+from ..conv import NONE, Activation
+from ..ops.conv import conv2d_activated, conv_transpose2d_activated
 from ..ops.creation import empty
 from . import functional as F
 from . import init
@@ -150,8 +152,13 @@ class Conv2d(_Conv):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.activated(x, NONE)
+
+    def activated(self, x: Tensor, activation: Activation) -> Tensor:
+        """The layer and then an activation, in one pass over memory."""
         x, padding = self._padded(x)
-        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        given = self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        return conv2d_activated(x, *given, activation)
 
 
 class ConvTranspose2d(_Conv):
@@ -200,7 +207,13 @@ class ConvTranspose2d(_Conv):
         self.output_padding = self._each(output_padding)
 
     def forward(self, x: Tensor, output_size: tuple[int, int] | None = None) -> Tensor:
-        return F.conv_transpose2d(
+        return self.activated(x, NONE, output_size)
+
+    def activated(
+        self, x: Tensor, activation: Activation, output_size: tuple[int, int] | None = None
+    ) -> Tensor:
+        """The layer and then an activation, in one pass over memory."""
+        return conv_transpose2d_activated(
             x,
             self.weight,
             self.bias,
@@ -210,6 +223,7 @@ class ConvTranspose2d(_Conv):
             self.groups,
             self.dilation,
             None if output_size is None else tuple(output_size)[-2:],
+            activation,
         )
 
 

@@ -1,8 +1,11 @@
-"""Convolution and transposed convolution: three Functions, each the gradient of the others."""
+"""Convolution and transposed convolution: three Functions, each the gradient of the others.
+
+Two of them may end in an activation.  Its gradient is known from the result, so that what lies
+between the two is nowhere kept.
+"""
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 from .. import conv as routines
@@ -10,10 +13,13 @@ from .._autocast import rounds
 from .._tensor import Tensor
 from ..array import Array
 from ..autograd import Function, is_grad_enabled
-from ..conv import Geometry
+from ..conv import NONE, Activation, Geometry
 from ..conv.kept import NOTHING, Kept
-from ._common import as_tensor, operands
+from ._common import operands
+from .conv_arguments import check, pair, sides_of, transposed
 from .indexing import pad_constant
+from .kinks import LeakyReLU, leaky_relu, relu
+from .smooth import Tanh, tanh
 
 IntPair = int | tuple[int, int]
 
@@ -26,6 +32,7 @@ class _Routine(Function):
 
     reads = ((1,), (0,))
     coarse = True  # its operands are rounded anyway
+    activation = NONE
 
     def __init__(
         self,
@@ -64,7 +71,8 @@ class Fprop(_Routine):
     """y = x ∗ w (+ b);  gx = dgrad(g, w), gw = wgrad(x, g), gb = Σ g over all but channels."""
 
     def forward(self, x, w, b=None):
-        return routines.fprop(self.geometry, x, w, b, self._for_call(), self._rounds(x))
+        kept, low = self._for_call(), self._rounds(x)
+        return routines.fprop(self.geometry, x, w, b, kept, low, self.activation)
 
     def vjp(self, needs, g, y, x, w, b=None):
         kept = self._for_gradients("y", needs)
@@ -77,7 +85,8 @@ class Dgrad(_Routine):
     """x = the adjoint of ∗ w, at y (+ b);  gy = fprop(g, w), gw = wgrad(g, y), gb as above."""
 
     def forward(self, y, w, b=None):
-        return routines.dgrad(self.geometry, y, w, b, self._for_call(), self._rounds(y))
+        kept, low = self._for_call(), self._rounds(y)
+        return routines.dgrad(self.geometry, y, w, b, kept, low, self.activation)
 
     def vjp(self, needs, g, x, y, w, b=None):
         kept = self._for_gradients("x", needs)
@@ -100,76 +109,55 @@ class Wgrad(_Routine):
         return gx, gy
 
 
-def _ints(name: str, option: str, value: Any) -> tuple[int, ...]:
-    """One int, given alone, twice; several as they are."""
-    try:
-        return tuple(map(index, value)) if hasattr(value, "__len__") else (index(value),) * 2
-    except TypeError:
-        raise TypeError(f"{name}: {option} expects an int or ints, got {value!r}") from None
+class _Activated(_Routine):
+    """f(…), f an activation: the gradient first goes back through f, then as without it."""
+
+    linear: type[_Routine]
+
+    def __init__(self, geometry: Geometry, activation: Activation, bias: bool = False):
+        super().__init__(geometry, bias)
+        self.activation = activation
+        self.reads = tuple((*read, "y") for read in self.reads)
+
+    def vjp(self, needs, g, y, *inputs):
+        f = Tanh() if self.activation.name == "tanh" else LeakyReLU(self.activation.slope)
+        (g,) = f.vjp((True,), g, y, None)
+        return super().vjp(needs, g, y, *inputs)
+
+    def without_activation(self) -> Function:
+        """What the activation is applied to."""
+        return self.linear(self.geometry, low=self.low)
 
 
-def _pair(name: str, option: str, value: Any, least: int | None = None) -> tuple[int, int]:
-    pair = _ints(name, option, value)
-    if len(pair) != 2:
-        raise RuntimeError(f"{name}: {option} expects an int or two ints, got {value!r}")
-    if least is not None and min(pair) < least:
-        raise RuntimeError(f"{name}: {option} must be at least {least}, got {value!r}")
-    return pair
+class FpropActivated(_Activated, Fprop):
+    """y = f(x ∗ w (+ b)) for an activation f;  the gradients are Fprop's, of g·f'."""
+
+    linear = Fprop
 
 
-def _padding(
-    name: str, padding: Any, size: tuple, kernel: tuple, stride: tuple, dilation: tuple
-) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right) from an int, a pair, four numbers, "valid" or "same"."""
-    if padding == "valid":
-        return (0, 0, 0, 0)
-    if padding == "same":
-        sides: list[int] = []
-        for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
-            total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
-            sides += [total // 2, total - total // 2]
-        return tuple(sides)
-    if isinstance(padding, str):
-        raise RuntimeError(f'{name}: padding expects numbers, "valid" or "same", got "{padding}"')
-    sides = _ints(name, "padding", padding)
-    if len(sides) == 4:
-        return sides
-    ph, pw = _pair(name, "padding", padding)
-    return (ph, ph, pw, pw)
+class DgradActivated(_Activated, Dgrad):
+    """x = f(the adjoint of ∗ w, at y (+ b)) for an activation f;  likewise Dgrad's, of g·f'."""
+
+    linear = Dgrad
 
 
-def check(
-    name: str,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    groups: int,
-    transposed: bool,
-    sizes: str = "H, W",
-) -> None:
-    """Ranks, groups, channels and bias; ``sizes`` names the dimensions after the channels."""
-    rank = sizes.count(",") + 1
-    as_tensor(name, x), as_tensor(name, weight)
-    if x.ndim not in (rank + 1, rank + 2) or weight.ndim != rank + 2:
-        raise RuntimeError(
-            f"{name}: expected input (N, C, {sizes}) or (C, {sizes}) and weight of {rank + 2} "
-            f"dimensions, got shapes {x.shape} and {weight.shape}"
-        )
-    first, second = weight.shape[:2]
-    if groups < 1 or first % groups:
-        raise RuntimeError(
-            f"{name}: the first dimension of weight (shape {weight.shape}) cannot be split into "
-            f"{groups} groups"
-        )
-    channels, outputs = (first, second * groups) if transposed else (second * groups, first)
-    given = x.shape[-1 - rank]
-    if given != channels:
-        raise RuntimeError(
-            f"{name}: weight expects {channels} input channels (weight shape {weight.shape}), "
-            f"input has {given} (input shape {x.shape})"
-        )
-    if bias is not None and bias.shape != (outputs,):
-        raise RuntimeError(f"{name}: bias expects shape ({outputs},), got {bias.shape}")
+def _apply(
+    function: type[_Activated], geometry: Geometry, x: Tensor, filters: list, f: Activation
+) -> Tensor:
+    """The function of images x: at once, unless f would turn integers into floats."""
+    bias = len(filters) == 2
+    if f == NONE or x.dtype.kind not in "fc":
+        return _after(function.linear(geometry, bias)(x, *filters), f)
+    return function(geometry, f, bias)(x, *filters)
+
+
+def _after(y: Tensor, f: Activation) -> Tensor:
+    """f(y), as an operation of its own."""
+    if f == NONE:
+        return y
+    if f.name == "tanh":
+        return tanh(y)
+    return relu(y) if f.name == "relu" else leaky_relu(y, f.slope)
 
 
 def conv2d(
@@ -200,14 +188,28 @@ def conv2d(
     tensor([[[[4., 4.],
               [4., 4.]]]], dtype=float32)
     """
+    return conv2d_activated(input, weight, bias, stride, padding, dilation, groups, NONE)
+
+
+def conv2d_activated(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: IntPair,
+    padding: Any,
+    dilation: IntPair,
+    groups: int,
+    activation: Activation,
+) -> Tensor:
+    """``conv2d`` and then an activation, in one pass over memory."""
     check("conv2d", input, weight, bias, groups, transposed=False)
-    stride = _pair("conv2d", "stride", stride, least=1)
-    dilation = _pair("conv2d", "dilation", dilation, least=1)
+    stride = pair("conv2d", "stride", stride, least=1)
+    dilation = pair("conv2d", "dilation", dilation, least=1)
     size, kernel = input.shape[-2:], weight.shape[2:]
-    pad = _padding("conv2d", padding, size, kernel, stride, dilation)
+    pad = sides_of("conv2d", padding, size, kernel, stride, dilation)
     geometry = Geometry(*size, *kernel, stride, pad, dilation, groups)
     x, *filters = operands("conv2d", input, weight, *([] if bias is None else [bias]))
-    y = Fprop(geometry, bias is not None)(x if x.ndim == 4 else x.unsqueeze(0), *filters)
+    y = _apply(FpropActivated, geometry, x if x.ndim == 4 else x.unsqueeze(0), filters, activation)
     return y if input.ndim == 4 else y.squeeze(0)
 
 
@@ -241,47 +243,41 @@ def conv_transpose2d(
     tensor([[[[1., 1., 1., 1.],
               [1., 1., 1., 1.]]]], dtype=float32)
     """
+    return conv_transpose2d_activated(
+        *(input, weight, bias, stride, padding, output_padding, groups, dilation, output_size),
+        activation=NONE,
+    )
+
+
+def conv_transpose2d_activated(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: IntPair,
+    padding: Any,
+    output_padding: IntPair,
+    groups: int,
+    dilation: IntPair,
+    output_size: IntPair | None,
+    activation: Activation,
+) -> Tensor:
+    """``conv_transpose2d`` and then an activation, in one pass over memory."""
     name = "conv_transpose2d"
     check(name, input, weight, bias, groups, transposed=True)
-    stride = _pair(name, "stride", stride, least=1)
-    dilation = _pair(name, "dilation", dilation, least=1)
+    stride = pair(name, "stride", stride, least=1)
+    dilation = pair(name, "dilation", dilation, least=1)
     kernel = weight.shape[2:]
     if padding == "same":
         raise RuntimeError(f'{name}: padding="same" is for convolutions; give numbers')
-    pad = _padding(name, padding, (0, 0), kernel, stride, dilation)
-    # One row for every place that a filter touches, before the padding is cut off.
-    full = [
-        (n - 1) * s + d * (k - 1) + 1
-        for n, k, s, d in zip(input.shape[-2:], kernel, stride, dilation, strict=True)
-    ]
-    base = [full[i] - pad[2 * i] - pad[2 * i + 1] for i in (0, 1)]
-    if output_size is not None:
-        wanted = _pair(name, "output_size", output_size)
-        extra = (wanted[0] - base[0], wanted[1] - base[1])
-    else:
-        extra = _pair(name, "output_padding", output_padding)
-    for e, s, d in zip(extra, stride, dilation, strict=True):
-        if not 0 <= e < max(s, d):
-            raise RuntimeError(
-                f"{name}: output_padding must be at least 0 and smaller than stride or dilation, "
-                f"got {extra} with stride {stride} and dilation {dilation}"
-            )
-    wanted = (base[0] + extra[0], base[1] + extra[1])
-    if min(wanted) < 1:
-        raise RuntimeError(f"{name}: output size {wanted} is too small")
-    # The geometry gives the touched rows and up to stride - 1 left-over ones; more than that
-    # (possible with a dilation beyond the stride) are zeros.
-    size, sides, beyond = [], [], []
-    for i in (0, 1):
-        before = min(pad[2 * i], full[i])
-        size.append(min(wanted[i], full[i] - before + stride[i] - 1))
-        sides += [before, max(full[i] - before - size[i], 0)]
-        beyond.append(wanted[i] - size[i])
-    geometry = Geometry(*size, *kernel, stride, tuple(sides), dilation, groups)
+    pad = sides_of(name, padding, (0, 0), kernel, stride, dilation)
+    geometry, beyond = transposed(
+        name, input.shape[-2:], kernel, stride, pad, dilation, groups, output_padding, output_size
+    )
     inner = None if any(beyond) else bias
     x, *filters = operands(name, input, weight, *([] if inner is None else [inner]))
-    y = Dgrad(geometry, inner is not None)(x if x.ndim == 4 else x.unsqueeze(0), *filters)
+    inside = NONE if any(beyond) else activation
+    y = _apply(DgradActivated, geometry, x if x.ndim == 4 else x.unsqueeze(0), filters, inside)
     if any(beyond):
         y = pad_constant(y, ((0, 0), (0, 0), (0, beyond[0]), (0, beyond[1])))
-        y = y if bias is None else y + bias.reshape(1, -1, 1, 1)
+        y = _after(y if bias is None else y + bias.reshape(1, -1, 1, 1), activation)
     return y if input.ndim == 4 else y.squeeze(0)

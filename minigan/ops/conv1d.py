@@ -6,7 +6,8 @@ from operator import index
 from typing import Any
 
 from .._tensor import Tensor
-from .conv import check, conv2d, conv_transpose2d
+from .conv import conv2d, conv_transpose2d
+from .conv_arguments import check
 
 
 def _one(name: str, option: str, value: Any, least: int = 0) -> int:

@@ -9,7 +9,7 @@ from oracles import convolution_triple
 from strategies import arrays, convolutions, numbers
 
 import minigan
-from minigan.conv import Geometry
+from minigan.conv import NONE, Geometry
 
 
 @settings(max_examples=60)
@@ -148,8 +148,8 @@ def test_geometry_of_the_call_reaches_the_routine(monkeypatch):
     """Options are passed on in the right order: height first, then width."""
     seen = []
 
-    def fprop(g, x, w, b, kept, low):
-        assert b is None and not low
+    def fprop(g, x, w, b, kept, low, activation):
+        assert b is None and not low and activation == NONE
         seen.append(g)
         return np.zeros((x.shape[0], w.shape[0], g.P, g.Q), x.dtype)
 

@@ -5,7 +5,7 @@ import pytest
 
 import minigan
 from minigan import nn
-from minigan.nn.fusing import slope_after
+from minigan.nn.fusing import as_one
 
 ACTIVATIONS = [nn.ReLU(), nn.LeakyReLU(0.2)]
 
@@ -53,9 +53,8 @@ def test_gradients_to_order_3(activation):
         return nn.functional.batch_norm(x, None, None, weight, bias, True)
 
     def fused(x, weight, bias):
-        slope = slope_after(norm, activation)
         return minigan.ops.norm.batch_norm_activated(
-            x, None, None, weight, bias, True, 0.1, 1e-5, slope
+            x, None, None, weight, bias, True, 0.1, 1e-5, **as_one(norm, activation).keywords
         ).tanh()
 
     minigan.gradcheck(fused, x, norm.weight, norm.bias, order=3)
@@ -91,10 +90,10 @@ def test_hooks_and_subclasses_are_not_passed_over():
             return x * 7
 
     norm, seen = nn.BatchNorm1d(2), []
-    assert slope_after(norm, nn.LeakyReLU(0.1)) == 0.1
-    for after in (Own(), None, nn.LeakyReLU(1.5), nn.LeakyReLU(-0.1)):
-        assert slope_after(norm, after) is None
-    assert slope_after(nn.ReLU(), nn.ReLU()) is None
+    assert as_one(norm, nn.LeakyReLU(0.1)).keywords == {"slope": 0.1}
+    for after in (Own(), None, nn.LeakyReLU(1.5), nn.LeakyReLU(-0.1), nn.Tanh()):
+        assert as_one(norm, after) is None
+    assert as_one(nn.ReLU(), nn.ReLU()) is None
     x = minigan.randn(4, 2)
     net = nn.Sequential(norm, nn.ReLU())
     net[1].register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape))

@@ -1,0 +1,67 @@
+"""The activation that a convolution may end in: y = f(x ∗ w + b).
+
+As an operation of its own it would read all of y from memory and write it again.  The kernels do it
+while a sum is still in its register (``kernels/epilogue.cuh``), the algorithms of the CPU in the
+memory of the result, some of them chunk by chunk while that is in cache.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import fused
+from ..array import Array, array_module
+from ..fused import blocked, plain
+
+
+class Activation(NamedTuple):
+    """ "none", "relu", "leaky_relu" (max(v, slope·v) with 0 < slope < 1) or "tanh"."""
+
+    name: str = "none"
+    slope: float = 0.0
+
+
+NONE = Activation()
+
+
+def rectifier(slope: float) -> Activation:
+    """The LeakyReLU of that slope, from 0 to 1.
+
+    >>> rectifier(0.0), rectifier(0.2)
+    (Activation(name='relu', slope=0.0), Activation(name='leaky_relu', slope=0.2))
+    """
+    return Activation("leaky_relu", slope) if slope else Activation("relu")
+
+
+def finished(y: Array, f: Activation) -> Array:
+    """f(y) of a result that nobody else holds: on the CPU in its own memory, shared by threads."""
+    if f == NONE:
+        return y
+    flat = blocked.in_order(y) if isinstance(y, np.ndarray) and y.dtype.kind == "f" else None
+    if flat is not None:
+        blocked.in_blocks(lambda part: _block(flat[part], f), flat.size)
+        return y
+    if f.name == "tanh":
+        return array_module(y).tanh(y, out=y)
+    return fused.leaky_relu(y, f.slope)
+
+
+def finish(out: np.ndarray, f: Activation) -> None:
+    """out = f(out), by the one thread that has just made it: a part of a result, in C order."""
+    if f == NONE:
+        return
+    if out.dtype.kind != "f":
+        out[...] = np.tanh(out) if f.name == "tanh" else plain.leaky_relu(out, f.slope)
+        return
+    flat = out.reshape(-1)
+    for start in range(0, flat.size, blocked.BLOCK):
+        _block(flat[start : start + blocked.BLOCK], f)
+
+
+def _block(y: np.ndarray, f: Activation) -> None:
+    if f.name == "tanh":
+        np.tanh(y, out=y)
+    else:
+        blocked.rectify(y, f.slope, y)
