@@ -24,8 +24,9 @@ def fake(monkeypatch):
 def penalty_step(device):
     """A critic's loss with a gradient penalty: every kind of gradient, twice."""
     minigan.manual_seed(1)
-    layers = nn.Conv2d(1, 4, 4, 2, 1), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(64, 1)
-    critic = nn.Sequential(*layers).to(device)
+    convolution = nn.Conv2d(1, 4, 4, 2, 1), nn.LeakyReLU(0.2), nn.Flatten()
+    critic = nn.Sequential(*convolution, nn.Linear(64, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1))
+    critic.to(device)
     optimizer = minigan.optim.Adam(critic.parameters())
     x = minigan.randn(2, 1, 8, 8, device=device, requires_grad=True)
     (g,) = minigan.grad(critic(x).sum(), x, create_graph=True)
@@ -96,8 +97,8 @@ def test_rules_that_a_gpu_computes_in_one_go_are_compared_whole(monkeypatch):
     [
         (kinks.LeakyReLU, "forward", one_element(1 + 1e-4), "LeakyReLU", "forward"),
         (kinks.LeakyReLUGrad, "forward", one_element(0), "LeakyReLUGrad", "gradient of LeakyReLU"),
-        (plain, "wgrad", lambda a: a * (1 + 1e-4), "Wgrad", "gradient of Fprop"),
-        (plain, "fprop", lambda a: a + 1e-4, "Fprop", "forward"),
+        (plain, "wgrad", lambda a: a * (1 + 1e-4), "Wgrad", "gradient of FpropActivated"),
+        (plain, "fprop", lambda a: a + 1e-4, "FpropActivated", "forward"),
         (reduction.Sum, "forward", lambda a: a * (1 + 2e-5), "Sum", "forward"),
     ],
 )

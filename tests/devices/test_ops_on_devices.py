@@ -31,7 +31,8 @@ def check(name, arrays, device):
     return expected
 
 
-LONG_SUMS = {"Fprop", "Dgrad", "Wgrad", "batch_norm", "instance_norm"}  # overflow float16
+CONVOLUTIONS = {"Fprop", "FpropActivated", "Dgrad", "DgradActivated", "Wgrad"}
+LONG_SUMS = CONVOLUTIONS | {"batch_norm", "instance_norm"}  # overflow float16
 
 
 @pytest.mark.parametrize("name", certificate.names())
