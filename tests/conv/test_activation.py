@@ -1,4 +1,4 @@
-"""A convolution that ends in an activation: the numbers of the two one after the other, bit for bit.
+"""A convolution that ends in an activation: the bits of the two one after the other.
 
 The oracle is the activation as an operation of its own, after the same convolution without it.
 """
@@ -137,13 +137,13 @@ def pairs(case):
 @given(case=convolutions(**SMALL))
 def test_gradients_to_order_3(f, case):
     for activated, _, operands in pairs(case):
-        for given in (operands, operands[:2]):
-            bias = len(given) == 3
+        for taken in (operands, operands[:2]):
+            bias = len(taken) == 3
             gradcheck(
                 lambda *xs, kind=activated, bias=bias: (
                     kind(case.geometry, f, bias)(*xs) * 0.3
                 ).sin(),
-                *given,
+                *taken,
                 order=3,
                 probes=1,
             )

@@ -17,7 +17,7 @@ from strategies import convolutions
 from kernels import direct
 from minigan import array as arrays
 from minigan import cuda as device
-from minigan.conv import Geometry, ladder_plan, ladder_tiles, ladder_winograd, plain
+from minigan.conv import Activation, Geometry, ladder_plan, ladder_tiles, ladder_winograd, plain
 from minigan.conv import cuda as conv
 from minigan.cuda import launch as launch_module
 from minigan.cuda import launcher
@@ -82,6 +82,44 @@ def test_a_bias_is_added_by_the_kernel(launched):
     b, c = np.arange(9, dtype=np.float32), np.arange(5, dtype=np.float32)
     assert_array_equal(conv.fprop(LAYER, x, w, b), out + b[:, None, None])
     assert_array_equal(conv.dgrad(LAYER, y, w, c), image + c[:, None, None])
+
+
+ACTIVATED = {  # exact on whole numbers
+    Activation("relu"): lambda v: np.maximum(v, 0),
+    Activation("leaky_relu", 0.25): lambda v: np.where(v > 0, v, 0.25 * v),
+}
+
+
+@pytest.mark.parametrize("f", ACTIVATED, ids=lambda f: f.name)
+@pytest.mark.parametrize(("c", "k"), [(5, 9), (3, 9), (5, 1)])
+@pytest.mark.parametrize("winograd", [None, 0.0])
+def test_an_activation_is_the_epilogue_of_whatever_computes(
+    launched, monkeypatch, f, c, k, winograd
+):
+    """The ladder, few channels, Winograd's form; the plain way for another dtype and an old GPU."""
+    monkeypatch.setitem(ladder_tiles.WINOGRAD, 80, winograd)
+    x, w, y = direct.operands(LAYER, 2, c, k, whole=True)
+    b, a = np.arange(k, dtype=np.float32) - 3, np.arange(c, dtype=np.float32) - 2
+    out, image, _ = direct.triple(LAYER, x, w, y)
+    expected = [ACTIVATED[f](v + u[:, None, None]) for v, u in ((out, b), (image, a))]
+
+    def found(dtype=np.float32):
+        made = [v.astype(dtype) for v in (x, w, y, b, a)]
+        x_, w_, y_, b_, a_ = made
+        return conv.fprop(LAYER, x_, w_, b_, activation=f), conv.dgrad(
+            LAYER, y_, w_, a_, activation=f
+        )
+
+    for got, exact in zip(found(), expected, strict=True):
+        assert_array_equal(got, exact)
+    count = len(launched)
+    assert count and not any(launch.name == "bias_act" for launch in launched)
+    for got, exact in zip(found(np.float64), expected, strict=True):
+        assert_array_equal(got, exact)
+    monkeypatch.setattr(launcher, "capability", lambda array: 70)
+    for got, exact in zip(found(), expected, strict=True):
+        assert_array_equal(got, exact)
+    assert len(launched) == count
 
 
 def test_operands_of_any_layout_are_made_contiguous(launched):
