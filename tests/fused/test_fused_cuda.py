@@ -79,6 +79,54 @@ def test_what_the_kernels_are_not_made_for_goes_the_plain_way(launched, name, ma
     assert launched == []
 
 
+def sigma(x):
+    return 1 / (1 + np.exp(-x))
+
+
+GRADIENTS = {  # arrays, the formula, the kernel
+    "tanh_grad": (2, lambda g, y: g * (1 - y * y), "backward"),
+    "sigmoid_grad": (2, lambda g, y: g * y * (1 - y), "backward"),
+    "logistic_grad": (
+        4,
+        lambda g, x, p, q: g * (q * sigma(x) - p * sigma(-x)),
+        "logistic_backward",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 4), (), (1,)])
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_that_only_a_gpu_computes_in_one_go(launched, name, shape):
+    """They are the formulas, also for a g that lies otherwise in memory; nothing else changes."""
+    count, formula, kernel = GRADIENTS[name]
+    arrays = [np.asarray(draw(i, *shape)) for i in range(count)]
+    before = [a.copy() for a in arrays]
+    exact = formula(*(a.astype(np.float64) for a in arrays))
+    for g in (arrays[0], arrays[0].copy("F")):
+        found = getattr(fused, name)(g, *arrays[1:])
+        assert found.dtype == np.float32 and found.shape == shape
+        assert_allclose(found, exact, rtol=2e-6, atol=2e-6)
+    assert launched == [kernel] * 2
+    for now, then in zip(arrays, before, strict=True):
+        assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_that_no_kernel_is_made_for_are_declined(monkeypatch, launched, name):
+    """The operation's own rule computes them then: other dtypes, strides, sizes, older GPUs."""
+    count, *_ = GRADIENTS[name]
+    routine, arrays = getattr(fused, name), [draw(i, 4, 6) for i in range(count)]
+    assert routine(*(a.astype(np.float64) for a in arrays)) is None
+    assert routine(*(a[:, ::2] for a in arrays)) is None
+    assert routine(*(a[:0] for a in arrays)) is None
+    assert routine(arrays[0][:1], *arrays[1:]) is None
+    assert routine(arrays[0].astype(np.float64), *arrays[1:]) is None
+    assert launched == []
+    launched = pose(monkeypatch, capability=70)
+    assert routine(*arrays) is None
+    assert launched == []
+
+
 def test_an_older_gpu_goes_the_plain_way(monkeypatch):
     launched = pose(monkeypatch, capability=70)
     x = draw(0, 4, 6)
