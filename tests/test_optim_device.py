@@ -108,6 +108,16 @@ def test_groups_of_settings_are_a_launch_each(monkeypatch):
     assert launched == ["settings", "sgd"] * 2 + ["sgd"] * 6
 
 
+def test_settings_of_many_groups_are_sent_once(monkeypatch):
+    launched = pose(monkeypatch)
+    params = [minigan.tensor([float(i)], requires_grad=True) for i in range(17)]
+    optimizer = SGD([{"params": [p], "lr": 0.1 * i} for i, p in enumerate(params)], momentum=0.5)
+    for step in range(3):
+        give(params, step)
+        optimizer.step()
+    assert launched == ["settings", "sgd"] * 17 + ["sgd"] * 34
+
+
 def test_state_goes_over_to_another_optimizer(monkeypatch):
     launched = pose(monkeypatch)
     params, optimizer = stepped(CASES["adam"], 2)

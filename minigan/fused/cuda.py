@@ -13,7 +13,7 @@ import numpy as np
 
 from ..array import Array, array_module
 from ..cpu.memory import memory_order
-from ..cuda import elementwise, launcher, network, norm, optim, pointwise, rounding
+from ..cuda import elementwise, graphs, launcher, network, norm, optim, pointwise, rounding
 from ..cuda import images as pictures
 
 OLDEST = 75  # the compute capability that the kernels are written for
@@ -257,9 +257,14 @@ def step(
     state: Sequence[Sequence[Array]],
     kept: dict[str, Any],
 ) -> None:
-    """The settings stay on the GPU, in ``kept``, and are sent when they have changed."""
+    """The settings stay on the GPU, in ``kept``, and are sent when they have changed.
+
+    Where the step is recorded, ``kept`` says so: replays read the settings from that memory.
+    """
     gradients = [_contiguous(g) for g in gradients]
     prepare(name, settings, parameters[0], kept)
+    if graphs.is_current_stream_capturing():
+        kept["recorded"] = True
     launcher.run(getattr(optim, name)(kept["rule"], parameters, gradients, *state))
     if "step" in settings:  # which the rule has counted
         kept["settings"] = {**settings, "step": settings["step"] + 1}

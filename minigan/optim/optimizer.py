@@ -151,14 +151,19 @@ class Optimizer:
             else None
             for slot in self.slots
         ]
-        if len(self._kept) >= 16 and tuple(params) not in self._kept:  # ever other parameters
-            self._kept.clear()
-        kept = self._kept.setdefault(tuple(params), {})
         gradients = [p.grad.array for p in params]
+        kept = self._kept_of(tuple(params))
         fused.step(name, settings, arrays, gradients, *state_arrays, kept=kept)
         for p in params:
             p.version[0] += 1
         return True
+
+    def _kept_of(self, params: tuple[Tensor, ...]) -> dict[str, Any]:
+        """What the steps that move these parameters have in common on the device."""
+        if params not in self._kept and len(self._kept) >= 16 * len(self.param_groups):
+            # Ever other parameters have gradients; what a recorded step reads has to stay.
+            self._kept = {p: kept for p, kept in self._kept.items() if kept.get("recorded")}
+        return self._kept.setdefault(params, {})
 
     def _step_one(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         state["step"] = state.get("step", 0) + 1
