@@ -7,13 +7,14 @@ import copy
 
 import numpy as np
 import pytest
-from kernels.posing import NEEDED, pose
+from kernels.posing import pose
+from machine import needs_emulator
 from numpy.testing import assert_allclose, assert_array_equal
 
 import minigan
 from minigan.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 
-pytestmark = NEEDED
+pytestmark = needs_emulator
 SHAPES = [(3, 5), (7,), (), (40, 600)]
 
 CASES = {

@@ -6,7 +6,7 @@ import fakegpu
 import numpy as np
 import pytest
 from devices.test_training_on_devices import trainer
-from emulator import driver
+from machine import needs_emulator
 
 import minigan
 from minigan import certificate, nn
@@ -74,7 +74,7 @@ def test_whole_training_steps_differ_nowhere(fake, name):
     assert found, found
 
 
-@pytest.mark.skipif(driver.unavailable() is not None, reason=str(driver.unavailable()))
+@needs_emulator
 def test_rules_that_a_gpu_computes_in_one_go_are_compared_whole(monkeypatch):
     """The project's kernels, emulated: a BatchNorm's gradient is one of them."""
     fake = fakegpu.install(monkeypatch, "80")

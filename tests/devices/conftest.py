@@ -1,15 +1,13 @@
 """The devices that tests run on: the CPU, a GPU that is not there, and a real one if there is one.
 
-Without a GPU the cases "gpu" skip with a reason; with MINIGAN_REQUIRE_GPU=1 in the environment they
-fail instead.
+Without a GPU the cases "gpu" skip with a reason, or fail (``machine.need_gpu``).
 """
-
-import os
 
 import fakegpu
 import pytest
+from machine import need_gpu
 
-from minigan import cuda, generators
+from minigan import generators
 
 GPUS = ["fake", pytest.param("gpu", marks=pytest.mark.gpu)]
 
@@ -19,11 +17,8 @@ def _present(kind, monkeypatch):
         return "cpu"
     if kind == "fake":
         fakegpu.install(monkeypatch)
-    elif not cuda.is_available():
-        reason = "no CUDA GPU is present"
-        if os.environ.get("MINIGAN_REQUIRE_GPU") == "1":
-            pytest.fail(f"{reason}, and MINIGAN_REQUIRE_GPU=1 asks for one")
-        pytest.skip(reason)
+    else:
+        need_gpu()
     return "cuda"
 
 

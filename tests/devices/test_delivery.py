@@ -3,16 +3,14 @@
 import fakegpu
 import numpy as np
 import pytest
-from emulator import driver
+from machine import needs_emulator
 from numpy.testing import assert_array_equal
 
 from minigan import data
 from minigan.data import Background, Batches, DataError, ImageData, PairData, PointData, delivery
 from minigan.data.delivery import Ahead, delivered
 
-pytestmark = pytest.mark.skipif(
-    driver.unavailable() is not None, reason=str(driver.unavailable() or "")
-)
+pytestmark = needs_emulator
 
 
 def pixels(seed, *shape):

@@ -3,8 +3,8 @@
 import fakegpu
 import numpy as np
 import pytest
-from emulator import driver
 from fakegpu import listing
+from machine import needs_emulator
 from numpy.testing import assert_array_equal
 
 import minigan
@@ -172,7 +172,7 @@ def test_arrays_of_two_gpus_do_not_mix(monkeypatch):
     assert minigan.zeros(2).to("cuda:1").device == "cuda:1"
 
 
-@pytest.mark.skipif(driver.unavailable() is not None, reason=str(driver.unavailable()))
+@needs_emulator
 def test_kernels_are_computed_by_the_emulator(monkeypatch):
     cupy = fakegpu.install(monkeypatch, "80")
     rng = np.random.default_rng(0)

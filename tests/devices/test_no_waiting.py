@@ -3,7 +3,7 @@
 import fakegpu
 import numpy as np
 import pytest
-from emulator import driver
+from machine import needs_emulator
 
 import minigan
 from minigan import data
@@ -15,9 +15,7 @@ from minigan.gan.graphed import PLAIN
 from minigan.record import read_rows
 from minigan.run import Run
 
-pytestmark = pytest.mark.skipif(
-    driver.unavailable() is not None, reason=str(driver.unavailable() or "")
-)
+pytestmark = needs_emulator
 STEPS = PLAIN + 2  # the plain ones, the one that is recorded, a replay
 SMALL = {"network": "mlp", "widths": "8,8", "critic_widths": "8", "latent": 3}
 RECIPES = {  # all but pix2pix: its networks are large for the emulator

@@ -6,20 +6,17 @@ Once on a GPU that the kernels are made for ("80", in the emulator) and once on 
 import fakegpu
 import numpy as np
 import pytest
-from emulator import driver
+from machine import needs_emulator
 from numpy.testing import assert_allclose, assert_array_equal
 
 import minigan
 from minigan import cuda, nn
 from minigan.optim import Adam, replaying
 
-NEEDED = pytest.mark.skipif(
-    driver.unavailable() is not None, reason=str(driver.unavailable() or "")
-)
 SHAPES = [(3, 5), (7,), (), (40, 600)]
 
 
-@pytest.fixture(params=["70", pytest.param("80", marks=NEEDED)])
+@pytest.fixture(params=["70", pytest.param("80", marks=needs_emulator)])
 def device(request, monkeypatch):
     fakegpu.install(monkeypatch, request.param)
     return "cuda"
@@ -89,7 +86,7 @@ def test_state_follows_a_module_that_is_moved_between_two_steps(device):
     alike(run("cpu", device, device, "cpu"), run("cpu", "cpu", "cpu", "cpu"))
 
 
-@NEEDED
+@needs_emulator
 def test_settings_that_a_recorded_step_reads_outlive_other_sets_of_parameters(kernels):
     """Seventeen other sets are moved between its replays: still the plain steps, bit for bit."""
 
@@ -135,7 +132,7 @@ def test_settings_that_a_recorded_step_reads_outlive_other_sets_of_parameters(ke
         assert_array_equal(found, exact)
 
 
-@NEEDED
+@needs_emulator
 def test_ever_other_sets_of_parameters_leave_nothing_behind(kernels):
     """And what is moved by the settings that are sent again is what the CPU moves."""
 

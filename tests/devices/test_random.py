@@ -5,16 +5,14 @@ import json
 import fakegpu
 import numpy as np
 import pytest
-from emulator import driver
+from machine import needs_emulator
 from numpy.testing import assert_array_equal
 
 import minigan
 from kernels import philox
 from minigan import generators
 
-pytestmark = pytest.mark.skipif(
-    driver.unavailable() is not None, reason=str(driver.unavailable() or "")
-)
+pytestmark = needs_emulator
 DRAWS = {
     "random": lambda rng: rng.random((3, 5)),
     "random float32": lambda rng: rng.random(7, dtype="float32"),

@@ -42,6 +42,7 @@ class EmulatorError(RuntimeError):
     """The kernel does not compile, is called with wrong arguments, or did what it must not."""
 
 
+@functools.cache
 def unavailable() -> str | None:
     """Why kernels cannot be emulated on this machine, or None."""
     if platform.machine() != "x86_64" or os.name != "posix":

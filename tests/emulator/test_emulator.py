@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from emulator import driver
 from emulator.driver import EmulatorError, Module
+from machine import needs_emulator
 from numpy.testing import assert_array_equal
 
 SAMPLES = driver.INCLUDE.parent / "samples.cu"
 
-reason = driver.unavailable()
-pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))
+pytestmark = needs_emulator
 
 
 @pytest.fixture(scope="module")

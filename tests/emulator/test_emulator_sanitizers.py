@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from emulator import driver, sanitizers
+from emulator import sanitizers
+from machine import needs_emulator
 
-reason = driver.unavailable()
-pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))
+pytestmark = needs_emulator
 
 PROGRAM = """
 import sys

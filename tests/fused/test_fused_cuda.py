@@ -5,14 +5,15 @@ The kernels run in the emulator, and arrays are NumPy's that pose as a GPU's.
 
 import numpy as np
 import pytest
-from kernels.posing import NEEDED, pose
+from kernels.posing import pose
+from machine import needs_emulator
 from numpy.testing import assert_allclose, assert_array_equal
 
 import minigan
 from minigan import fused, nn
 from minigan.fused import plain
 
-pytestmark = NEEDED
+pytestmark = needs_emulator
 DIMS = (0, 2, 3)
 
 

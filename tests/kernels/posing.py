@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from emulator import driver
 from kernels.runner import run
 
 from minigan import fused
 from minigan.cuda import launcher
-
-NEEDED = pytest.mark.skipif(
-    driver.unavailable() is not None, reason=str(driver.unavailable() or "")
-)
 
 
 def pose(monkeypatch: pytest.MonkeyPatch, capability: int = 80) -> list[str]:

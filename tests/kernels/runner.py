@@ -4,14 +4,12 @@
     def test_something(backend):
         run(plan(x, y), backend)        # NumPy arrays, changed in place
 
-Without a GPU the cases of the backend "gpu" skip with a reason; with MINIGAN_REQUIRE_GPU=1 in the
-environment they fail instead.
+Without a GPU the cases of the backend "gpu" skip with a reason, or fail (``machine.need_gpu``).
 """
 
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emulator import driver
+from machine import need_gpu
 
 from minigan import array as arrays
-from minigan import cuda
 from minigan.cuda import launcher
 from minigan.cuda.launch import Launch, Table, kernel_folder
 
@@ -62,11 +60,7 @@ def _module(path, macros, architecture, sanitize):
 
 
 def _on_gpu(launches: list[Launch]) -> None:
-    if not cuda.is_available():
-        reason = "no CUDA GPU is present"
-        if os.environ.get("MINIGAN_REQUIRE_GPU") == "1":
-            pytest.fail(f"{reason}, and MINIGAN_REQUIRE_GPU=1 asks for one")
-        pytest.skip(reason)
+    need_gpu()
     cupy = arrays.cupy()
     moved: dict[tuple, tuple[np.ndarray, object]] = {}
 

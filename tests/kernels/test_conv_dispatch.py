@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from emulator import driver
 from fakegpu import GPU, Cupy, held
 from hypothesis import given, settings
 from kernels.runner import run
+from machine import needs_emulator
 from numpy.testing import assert_array_equal
 from strategies import convolutions
 
@@ -24,8 +24,7 @@ from minigan.cuda import launcher
 from minigan.cuda.launch import LaunchError, is_array
 from minigan.fused import rounded
 
-reason = driver.unavailable()
-pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))
+pytestmark = needs_emulator
 
 LAYER = Geometry(9, 7, 4, 4, (2, 2), (1, 2, 1, 1))
 

@@ -8,17 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from emulator import driver
 from kernels.runner import run
+from machine import needs_emulator
 
 from benchmarks import conv_cuda, conv_report, gpu, tune
 from minigan import cuda
 from minigan.conv import Geometry, ladder_tiles, ladder_winograd
 from minigan.conv.ladder_tiles import TILES, Tile, tiles_of
 from minigan.cuda import launcher
-
-reason = driver.unavailable()
-emulated = pytest.mark.skipif(reason is not None, reason=str(reason))
 
 H100 = gpu.Machine("H100", 90, 132, 1.98e9, 2.619e9, 5120, 50 << 20, "none")
 LAYER = (2, 4, 5, Geometry(7, 6, 4, 4, (2, 2), (1, 1, 1, 1)))
@@ -68,7 +65,7 @@ def test_work_counts_the_products_of_the_plain_algorithm():
     assert conv_cuda.work(grouped)[0] == 2 * 2 * 6 * 2 * 9 * 9
 
 
-@emulated
+@needs_emulator
 @pytest.mark.parametrize("routine", conv_cuda.ROUTINES)
 def test_every_contestant_is_right_and_gets_a_row(clock, routine):
     rows = conv_cuda.measure(LAYER, routine, "all", H100, clock)
@@ -86,7 +83,7 @@ def test_every_contestant_is_right_and_gets_a_row(clock, routine):
     json.dumps(rows)
 
 
-@emulated
+@needs_emulator
 @pytest.mark.parametrize(("change", "rung"), [(1e-3, 3), (0.1, 4), (np.nan, 2)])
 def test_a_wrong_result_is_never_timed(clock, monkeypatch, change, rung):
     """Sums of 64 products of about 0.6 may be off by 2e-4 in float32, by 0.04 with TF32."""
@@ -108,7 +105,7 @@ def test_an_old_gpu_runs_the_rungs_that_it_can(clock):
     assert [name for name in names if name.startswith("rung")] == ["rung 0", "rung 1", "rung 2"]
 
 
-@emulated
+@needs_emulator
 def test_the_roofline_is_drawn(clock, tmp_path):
     rows = conv_cuda.measure(LAYER, "fprop", "2,4", H100, clock)
     conv_report.plot({"small": rows}, H100, tmp_path / "roof.png")
@@ -149,7 +146,7 @@ def test_without_a_gpu_or_with_unknown_options_it_ends_with_a_sentence(monkeypat
 # -- the table of tiles
 
 
-@emulated
+@needs_emulator
 @pytest.mark.parametrize("routine", conv_cuda.ROUTINES)
 def test_tiles_are_verified_timed_and_left_out_if_they_do_not_compile(clock, monkeypatch, routine):
     class Refused(Exception):
@@ -168,7 +165,7 @@ def test_tiles_are_verified_timed_and_left_out_if_they_do_not_compile(clock, mon
     assert times == {small: 1e-3}
 
 
-@emulated
+@needs_emulator
 @pytest.mark.parametrize("routine", conv_cuda.ROUTINES)
 def test_winograd_is_verified_and_timed_like_a_tile(clock, monkeypatch, routine):
     forms = [tiles_of(75, 2)[1], tune.WINOGRAD]

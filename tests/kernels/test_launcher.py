@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 from emulator import driver
 from fakegpu import GPU, Cupy, held
+from machine import needs_emulator
 from numpy.testing import assert_array_equal
 
 from minigan import array as arrays
 from minigan import cuda
 from minigan.cuda import launcher, pointwise
 from minigan.cuda.launch import Launch, LaunchError, kernel_folder
-
-reason = driver.unavailable()
-emulated = pytest.mark.skipif(reason is not None, reason=str(reason))
 
 FILE = """
 #include "part.cuh"
@@ -64,7 +62,7 @@ def operands(cupy, n=50):
     return held(cupy, x), held(cupy, np.full(n, np.nan, np.float32)), BY, np.int32(n)
 
 
-@emulated
+@needs_emulator
 def test_a_launch_computes_with_structs_and_null_pointers(cupy):
     x, y, by, n = operands(cupy)
     launcher.run([launch(x, y, by, n, None)])
@@ -75,7 +73,7 @@ def test_a_launch_computes_with_structs_and_null_pointers(cupy):
     assert_array_equal(z._memory, 3 * x._memory * mask._memory)
 
 
-@emulated
+@needs_emulator
 def test_launches_run_in_their_order(cupy):
     x, y, by, n = operands(cupy)
     z = held(cupy, np.zeros(50, np.float32))
@@ -83,7 +81,7 @@ def test_launches_run_in_their_order(cupy):
     assert_array_equal(z._memory, 9 * x._memory)
 
 
-@emulated
+@needs_emulator
 def test_a_file_is_compiled_once_for_each_set_of_macros_and_architecture(cupy):
     given = (*operands(cupy), None)
     for threads in (32, 64, 32, 64):
@@ -99,7 +97,7 @@ def test_a_file_is_compiled_once_for_each_set_of_macros_and_architecture(cupy):
     assert len(cupy.gpu.compiled) == 3
 
 
-@emulated
+@needs_emulator
 def test_a_changed_header_is_another_key(cupy, tmp_path):
     given = (*operands(cupy), None)
     launcher.run([launch(*given)])
@@ -113,7 +111,7 @@ def test_a_changed_header_is_another_key(cupy, tmp_path):
     assert_array_equal(given[1]._memory, 6 * given[0]._memory)
 
 
-@emulated
+@needs_emulator
 def test_room_for_shared_memory_is_asked_for_above_48_kib(cupy):
     given = (*operands(cupy), None)
     launcher.run([launch(*given, shared=60 * 1024)])  # the stand-in checks the room
@@ -195,7 +193,7 @@ def test_a_kernels_parameters_are_read_from_its_source(cupy):
         launcher.signature("scale.cu", "commented")
 
 
-@emulated
+@needs_emulator
 def test_the_sources_own_types_are_those_that_the_compiler_sees():
     """The launcher reads declarations as g++ does, in every kernel of the project."""
     from kernels import gate
@@ -227,7 +225,7 @@ def test_the_capability_of_an_arrays_gpu(cupy):
     assert launcher.capability(np.zeros(2)) is None
 
 
-@emulated
+@needs_emulator
 def test_a_plan_of_the_project_runs_through_the_launcher(monkeypatch):
     module = Cupy(GPU("80", devices=3))
     monkeypatch.setattr(arrays, "cupy", lambda: module)

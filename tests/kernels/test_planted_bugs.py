@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from emulator import driver
 from kernels.cases import CASES, patched
+from machine import needs_emulator
 
 from kernels import gate
 from minigan.cuda.launch import kernel_folder
@@ -183,19 +184,17 @@ def wrong(name, folder):
     return None
 
 
-reason = driver.unavailable()
-emulated = pytest.mark.skipif(reason is not None, reason=str(reason))
 missing = gate.unavailable()
 compiled = pytest.mark.skipif(missing is not None, reason=str(missing))
 
 
-@emulated
+@needs_emulator
 @pytest.mark.parametrize("name", sorted({bug.case for bug in EMULATED}))
 def test_the_kernels_as_they_are_pass(name):
     assert wrong(name, kernel_folder()) is None
 
 
-@emulated
+@needs_emulator
 @pytest.mark.parametrize("bug", EMULATED, ids=lambda bug: bug.name)
 def test_the_emulator_catches(tmp_path, bug):
     folder = patched(kernel_folder(), tmp_path / "kernels", bug.file, bug.before, bug.after)

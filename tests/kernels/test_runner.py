@@ -2,17 +2,14 @@
 
 import numpy as np
 import pytest
-from emulator import driver
 from fakegpu import GPU, Cupy
 from kernels.runner import run
+from machine import needs_emulator
 from numpy.testing import assert_array_equal
 
 from minigan import array as arrays
 from minigan import cuda
 from minigan.cuda import launcher, pointwise
-
-reason = driver.unavailable()
-emulated = pytest.mark.skipif(reason is not None, reason=str(reason))
 
 
 def plan():
@@ -23,7 +20,7 @@ def plan():
     return twice, y, expected
 
 
-@emulated
+@needs_emulator
 @pytest.mark.parametrize("seed", range(3))
 def test_the_emulator_runs_launches_one_after_the_other(seed):
     launches, y, expected = plan()
@@ -31,7 +28,7 @@ def test_the_emulator_runs_launches_one_after_the_other(seed):
     assert_array_equal(y, expected)
 
 
-@emulated
+@needs_emulator
 def test_the_gpu_runs_the_same_launches_on_copies(monkeypatch):
     module = Cupy(GPU("80"))
     monkeypatch.setattr(arrays, "cupy", lambda: module)

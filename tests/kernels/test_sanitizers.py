@@ -7,13 +7,13 @@ shows in the numbers: one that hides in the order in which the emulator happens 
 from pathlib import Path
 
 import pytest
-from emulator import driver, sanitizers
+from emulator import sanitizers
 from kernels.cases import patched
+from machine import needs_emulator
 
 from minigan.cuda.launch import kernel_folder
 
-reason = driver.unavailable()
-pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))
+pytestmark = needs_emulator
 
 PROGRAM = Path(__file__).with_name("sanitized.py")
 MEMORY, THREADS = ("address", "undefined"), ("thread",)

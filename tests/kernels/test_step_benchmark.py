@@ -12,7 +12,7 @@ import sys
 
 import fakegpu
 import pytest
-from emulator import driver
+from machine import needs_emulator
 
 import minigan
 from benchmarks import (
@@ -116,7 +116,7 @@ def test_noise_is_other_in_every_step_and_nothing_waits_for_the_gpu(cupy):
     assert len(places) == 6  # before each step on the host's clock, and around the GPU's
 
 
-@pytest.mark.skipif(driver.unavailable() is not None, reason=str(driver.unavailable()))
+@needs_emulator
 def test_a_recorded_step_goes_on_as_the_plain_one_does(monkeypatch):
     """With the optimizer's kernels, which count the steps on the GPU; also after the check."""
     fakegpu.install(monkeypatch, "75")
@@ -135,7 +135,7 @@ def test_a_recorded_step_goes_on_as_the_plain_one_does(monkeypatch):
     assert len({losses[0] for losses in recorded}) == 6
 
 
-@pytest.mark.skipif(driver.unavailable() is not None, reason=str(driver.unavailable()))
+@needs_emulator
 def test_a_recorded_dropout_draws_other_numbers_each_time(monkeypatch):
     fakegpu.install(monkeypatch, "75")
     engine, x = engines_cuda.make("minigan+graph", "fp32"), minigan.ones(64, device="cuda")
