@@ -19,13 +19,18 @@ class Readback:
     """Rows of numbers on their way from the GPU.
 
     Args:
-        ahead: how many rows may be on their way at most, an even number.
+        ahead: how many rows may be on their way at most, an even number from 2 on.
+
+    Raises:
+        ValueError: another ``ahead``.
 
     Rows come back in halves of that, a half when the next one is full: always after the same number
     of pushes, however fast the GPU is.
     """
 
     def __init__(self, ahead: int):
+        if ahead < 2 or ahead % 2:
+            raise ValueError(f"Readback: ahead expects an even number from 2 on, got {ahead}")
         self._half = ahead // 2
         self._filling, self._sent = _Half(), _Half()
 
@@ -78,7 +83,6 @@ class _Half:
         """The rows, once they are there."""
         if not self.count:
             return []
-        if not self._mark.done:
-            self._mark.synchronize()
+        self._mark.synchronize()
         count, self.count = self.count, 0
         return [row.copy() for row in self._rows[:count]]

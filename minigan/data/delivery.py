@@ -121,8 +121,8 @@ class _Slot:
             self._there = [cupy.empty(a.shape, a.dtype) for a in given]
             self._read = cupy.cuda.Event(disable_timing=True)
             self._read.record()  # work before may still use what the pool gave
-        if self._copied is not None and not self._copied.done:
-            self._copied.synchronize()  # of two batches ago: the CPU is far ahead
+        if self._copied is not None:
+            self._copied.synchronize()  # of two batches ago
         if self._read is not None:
             stream.wait_event(self._read)
         for here, there, array in zip(self._here, self._there, given, strict=True):

@@ -96,6 +96,23 @@ def test_rows_come_back_in_halves_always_after_the_same_number(cupy):
     assert back.drain() == []
 
 
+@pytest.mark.parametrize("ahead", [0, 1, 7, -2])
+def test_halves_must_be_whole(ahead):
+    with pytest.raises(ValueError, match=f"ahead expects an even number from 2 on, got {ahead}"):
+        Readback(ahead)
+
+
+def test_rows_that_are_asked_for_at_once_are_waited_for(cupy):
+    """Else the fake could not tell that a program waits for what it has just asked for."""
+    back = Readback(2)
+    with cupy.gpu.waiting() as places:
+        assert back.push([cupy.full((), 1.0)]) == []
+    assert places == []
+    with cupy.gpu.waiting() as places:
+        assert [row.tolist() for row in back.drain()] == [[1.0]]
+    assert len(places) == 1
+
+
 def test_rows_of_another_length_do_not_get_mixed_up(cupy):
     back = Readback(6)
     rows = back.push([cupy.full((), 1.0, np.float32)])

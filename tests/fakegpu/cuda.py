@@ -138,10 +138,13 @@ class Stream:
 
 
 class Event:
-    """A moment on a stream: it has come when a program asks."""
+    """A moment on a stream: it has come when a program asks.
+
+    A program that waits for it before it has asked for anything else has waited for the GPU.
+    """
 
     def __init__(self, gpu: GPU):
-        self._gpu = gpu
+        self._gpu, self._moment = gpu, gpu.asked
 
     @property
     def done(self) -> bool:
@@ -149,10 +152,13 @@ class Event:
         return True
 
     def record(self, stream: Stream | None = None) -> None:
-        """Now."""
+        self._moment = self._gpu.asked
 
     def synchronize(self) -> None:
-        self._gpu.wait("synchronize")
+        if self._gpu.asked > self._moment:
+            self._gpu.arrive()
+        else:
+            self._gpu.wait("synchronize")
 
 
 class Pool:

@@ -68,6 +68,7 @@ class GPU:
 
     def __init__(self, capability: str = "70", devices: int = 1):
         self.capability, self.devices, self.current = capability, devices, 0
+        self.asked = 0  # how often something was asked for
         self.waits: list[str] = []
         self.uploads: list[str] = []
         self.watchers: list[Callable[..., None]] = []
@@ -85,6 +86,7 @@ class GPU:
         """``function`` of the arrays' memory; what it gives, on the GPU."""
         sources = list(arrays_in(args, kwargs))
         self.check(sources)
+        self.asked += 1
         given, named = memory(args), memory(kwargs)
         restore = graphs.put_back([a._memory for a in sources]) if self.recording else None
         with np.errstate(all="ignore"), warnings.catch_warnings():

@@ -42,6 +42,7 @@ class Graph:
 
     def launch(self, stream: Any = None) -> None:
         self.launches += 1
+        self._gpu.asked += 1
         with np.errstate(all="ignore"):
             for function, args, kwargs, outputs in self._calls:
                 _bring(function(*args, **kwargs), outputs)
