@@ -136,12 +136,11 @@ class Optimizer:
 
     def _step_at_once(self, params: list[Tensor], group: dict[str, Any]) -> bool:
         """The step by the device's own routine for this class; False if it has none."""
-        rule = vars(type(self)).get("rule")  # not a parent's: a subclass may compute otherwise
         arrays = [p.array for p in params]
-        if rule is None or not fused.can_step(arrays):
+        if not self._can_step_at_once(arrays):
             return False
         states = [self.state[p] for p in params]
-        name, settings = rule(self, group, states[0])
+        name, settings = self.rule(group, states[0])
         for state in states:
             state["step"] = state.get("step", 0) + 1
         used, pairs = self.used(group), [*zip(params, states, strict=True)]
@@ -157,6 +156,10 @@ class Optimizer:
         for p in params:
             p.version[0] += 1
         return True
+
+    def _can_step_at_once(self, arrays: list[Array]) -> bool:
+        """By the device's routine for this very class; a subclass may compute otherwise."""
+        return "rule" in vars(type(self)) and fused.can_step(arrays)
 
     def _kept_of(self, params: tuple[Tensor, ...]) -> dict[str, Any]:
         """What the steps that move these parameters have in common on the device."""

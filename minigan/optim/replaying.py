@@ -18,7 +18,7 @@ Together = tuple[Tensor, ...]
 def can_record(optimizer: Optimizer) -> bool:
     """Whether a step of ``optimizer`` needs no number of the host's."""
     arrays = [p.array for group in optimizer.param_groups for p in group["params"]]
-    return "rule" in vars(type(optimizer)) and fused.can_step(arrays)
+    return optimizer._can_step_at_once(arrays)
 
 
 def counted(optimizer: Optimizer) -> dict[Together, int]:
