@@ -18,14 +18,14 @@ from minigan.data.pairs import PairData, count_pairs, load_pairs
 
 _NAMES = ("glyphs", "mnist", "cifar10", "folder:PATH", "pairs:PATH", "pairs:DIRA,DIRB", *MIXTURES)
 _SPLITS = ("train", "test")
-# Which options each kind of images takes beside image_size, split and count; points take no others
-# than the last two.
+# Which options each kind takes beside split and count; points take no others.
 _OPTIONS = {
-    "glyphs": (),
-    "mnist": ("data_dir",),
-    "cifar10": ("data_dir",),
-    "folder": ("labels", "attributes", "channels", "strict"),
-    "pairs": ("direction", "channels", "strict"),
+    "glyphs": ("image_size",),
+    "mnist": ("image_size", "data_dir"),
+    "cifar10": ("image_size", "data_dir"),
+    "folder": ("image_size", "labels", "attributes", "channels", "strict"),
+    "pairs": ("image_size", "direction", "channels", "strict"),
+    **dict.fromkeys(MIXTURES, ()),
 }
 
 
@@ -156,6 +156,7 @@ def load(
     if isinstance(attributes, str):
         attributes = [name.strip() for name in attributes.split(",")]
     given: dict[str, Any] = {
+        "image_size": image_size,
         "data_dir": data_dir,
         "labels": labels,
         "attributes": attributes or None,
@@ -164,21 +165,17 @@ def load(
         "strict": strict or None,
     }
     options = {key: value for key, value in given.items() if value is not None}
-    if kind in MIXTURES:
-        refused = [*options] if image_size is None else ["image_size"]
-        if refused:
-            raise DataError(f"{refused[0]}: is for images, {name} has points")
-        return load_mixture(name, split, count)
     for key in options:
         if key not in _OPTIONS[kind]:
-            takers = [k for k, keys in _OPTIONS.items() if key in keys]
-            raise DataError(f"{key}: is for {' and '.join(takers)}, not for {name}")
+            raise DataError(f"{key}: {_refusal(key, name)}")
+    if kind in MIXTURES:
+        return load_mixture(name, split, count)
     if kind == "folder":
         if labels is not None:
             options["labels"] = Path(labels).expanduser()
-        return load_folder(folders[0], split, image_size=image_size, count=count, **options)
+        return load_folder(folders[0], split, count=count, **options)
     if kind == "pairs":
-        return load_pairs(folders, split, image_size=image_size, count=count, **options)
+        return load_pairs(folders, split, count=count, **options)
     if kind == "glyphs":
         data = load_glyphs(split, count)
     else:
@@ -208,6 +205,14 @@ def parsed(name: str) -> tuple[str, list[Path]]:
             if len(parts) <= 2 and all(parts):
                 return kind, [Path(part).expanduser() for part in parts]
     raise DataError(f"data set: expected one of {', '.join(_NAMES)}; got {name!r}")
+
+
+def _refusal(option: str, name: str) -> str:
+    """Why the data set of that name does not take the option."""
+    if is_points(name):
+        return f"is for images, {name} has points"
+    takers = [kind for kind, options in _OPTIONS.items() if option in options]
+    return f"is for {' and '.join(takers)}, not for {name}"
 
 
 def _expect_split(split: str) -> None:
