@@ -25,6 +25,7 @@ from ..nn import Module, Sequential, init
 from ..report import save_grid
 from .sampling import generate
 from .schema import Grid, ImageShape, Recipe, Request, View
+from .settings import check_decay
 from .values import SettingError
 
 PAIRS = 32  # images in the pictures, each beside its reconstruction
@@ -65,6 +66,7 @@ class Settings:
         for name in ("beta1", "beta2", "decay_to"):
             if not getattr(self, name) < 1:
                 raise SettingError(f"setting {name} must lie in [0, 1)")
+        check_decay(self)
 
     def warnings(self) -> list[str]:
         """What the user should know about these settings, a sentence each."""

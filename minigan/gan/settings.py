@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from math import isfinite
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from .objectives import OBJECTIVES
 from .values import SettingError
@@ -34,6 +34,8 @@ class Settings:
 
     fixed: ClassVar[tuple[str, ...]] = ()
     because: ClassVar[str] = ""
+    of_adam: ClassVar[tuple[str, ...]] = ("beta1", "critic_beta1", "beta2")
+    of_batch: ClassVar[tuple[str, ...]] = ()  # penalties whose authors' critic has BatchNorm
 
     latent: int = 100  # numbers the generator starts from
     lr: float = 2e-4  # of both networks
@@ -109,6 +111,12 @@ class Settings:
 
     def _check_combinations(self) -> None:
         default = {field.name: field.default for field in fields(Settings)}
+        check_decay(self)
+        for name in self.of_adam:
+            if self.optimizer != "adam" and getattr(self, name) != getattr(type(self), name):
+                raise SettingError(
+                    f"{name} is of optimizer=adam, the optimizer is {self.optimizer}"
+                )
         if self.gp and self.norm_of_critic == "batch":
             raise SettingError(
                 "gp and a critic with BatchNorm contradict each other: the penalty is on each "
@@ -169,9 +177,21 @@ class Settings:
                 f"the critic still takes {self.critic_burst} steps in each of the first 25 and at "
                 "every 500th; critic_burst=0 leaves n_critic alone"
             )
-        if self.r1 and self.norm_of_critic == "batch":
-            said.append(
-                "r1 with BatchNorm in the critic: the gradient penalised is not each image's own, "
-                "because BatchNorm mixes the batch; critic_norm=layer or none avoids that"
-            )
+        for name in ("dragan", "r1"):
+            meant = name in self.of_batch
+            if getattr(self, name) and self.norm_of_critic == "batch" and not meant:
+                said.append(
+                    f"{name} with BatchNorm in the critic: the gradient penalised is not each "
+                    "image's own, because BatchNorm mixes the batch; critic_norm=layer or none "
+                    "avoids that"
+                )
         return said
+
+
+def check_decay(settings: Any) -> None:
+    """Refuse a share for the rates to fall to where they do not fall."""
+    if not settings.decay and settings.decay_to != type(settings).decay_to:
+        raise SettingError(
+            "decay_to is the share to which the rates fall, and with decay=0 they stay; give "
+            "decay=STEPS"
+        )

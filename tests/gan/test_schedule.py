@@ -66,7 +66,8 @@ def test_gradients_are_clipped_to_the_norm():
     [("adam", optim.Adam), ("rmsprop", optim.RMSprop), ("sgd", optim.SGD)],
 )
 def test_both_players_have_the_optimizer_asked_for(kind, expected):
-    one = trainer(**MLP, optimizer=kind, lr=1e-3, critic_lr=2e-3, beta1=0.3)
+    momentum = {"beta1": 0.3} if kind == "adam" else {}
+    one = trainer(**MLP, optimizer=kind, lr=1e-3, critic_lr=2e-3, **momentum)
     assert [type(o) for o in one.optimizers] == [expected, expected]
     assert [o.param_groups[0]["lr"] for o in one.optimizers] == [2e-3, 1e-3]
     assert kind != "adam" or one.optimizers[1].param_groups[0]["betas"] == (0.3, 0.999)

@@ -39,6 +39,12 @@ def test_every_recipe_has_the_common_settings_and_agrees_with_itself(name):
         ("unrolled", {"n_critic": "2"}, "takes one step for each"),
         ("unrolled", {"clip_weights": "0.1"}, "not part of the steps"),
         ("unrolled", {"unroll": "-1"}, "unroll must lie between"),
+        ("dcgan", {"decay_to": "0.1"}, "with decay=0 they stay; give decay=STEPS"),
+        ("began", {"decay": "0", "decay_to": "0.5"}, "with decay=0 they stay"),
+        ("vae", {"decay_to": "0.1"}, "with decay=0 they stay"),
+        ("wgan", {"beta1": "0.9"}, "beta1 is of optimizer=adam, the optimizer is rmsprop"),
+        ("sngan", {"beta2": "0.99", "optimizer": "sgd"}, "beta2 is of optimizer=adam"),
+        ("infogan", {"critic_beta1": "0", "optimizer": "sgd"}, "critic_beta1 is of optimizer"),
     ],
 )
 def test_contradictions_are_refused(name, values, why):
@@ -53,7 +59,9 @@ def test_contradictions_are_refused(name, values, why):
         ("dcgan", {"real_targets": "0.5,1.5"}, "clipped to"),
         ("dcgan", {"loss": "wgan"}, "no lower bound"),
         ("wgan", {"clip_weights": "0"}, "no lower bound"),
-        ("dcgan", {"r1": "10"}, "mixes the batch"),
+        ("dcgan", {"r1": "10"}, "r1 with BatchNorm in the critic"),
+        ("dcgan", {"dragan": "10"}, "dragan with BatchNorm in the critic"),
+        ("dragan", {"r1": "10"}, "r1 with BatchNorm in the critic"),
         ("wgan", {"n_critic": "1"}, "critic_burst=0 leaves n_critic alone"),
         ("unrolled", {"critic_norm": "spectral"}, "only nearly right"),
     ],
@@ -67,6 +75,20 @@ def test_doubtful_settings_are_warned_of(name, values, why):
 def test_a_bounded_critic_is_not_warned_of(values):
     configured = recipe("dcgan").configure({"loss": "wgan", "critic_norm": "layer", **values})
     assert configured.warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("began", {"decay": "0"}),
+        ("dcgan", {"decay": "100", "decay_to": "0.1"}),
+        ("sngan", {"optimizer": "sgd"}),
+        ("infogan", {"optimizer": "sgd", "beta1": "0.9"}),  # of its third optimizer
+        ("dragan", {"critic_norm": "layer", "r1": "10"}),
+    ],
+)
+def test_what_has_an_effect_is_neither_refused_nor_warned_of(name, values):
+    assert recipe(name).configure(values).warnings() == []
 
 
 def test_lists_are_read_from_text_and_from_json():

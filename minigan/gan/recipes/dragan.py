@@ -14,6 +14,7 @@ Source: Kodali, Abernethy, Hays & Kira 2017, arXiv 1705.07215.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .. import settings as common
 from ..game import image_gan
@@ -23,6 +24,7 @@ from ..game import image_gan
 class Settings(common.Settings):
     """InfoGAN's networks and the penalty."""
 
+    of_batch: ClassVar[tuple[str, ...]] = ("dragan",)
     network: common.Network = "infogan"
     latent: int = 62
     dragan: float = 10.0

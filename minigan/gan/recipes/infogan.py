@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ... import optim
 from ..._tensor import Tensor
@@ -39,6 +39,7 @@ from ..values import SettingError
 class Settings(common.Settings):
     """InfoGAN's networks, and what there is to find."""
 
+    of_adam: ClassVar[tuple[str, ...]] = ("critic_beta1",)  # the third optimizer is always Adam
     network: common.Network = "infogan"
     latent: int = 62
     classes: int = 10  # how many kinds of images to tell apart (0: none)
