@@ -215,6 +215,30 @@ def test_images_from_given_images(images, autoencoder, tmp_path):
     assert len(images(autoencoder, "--input", tmp_path / "in", "-n", 1)) == 1
 
 
+def test_broken_images_of_a_folder_are_named_and_the_others_drawn(capsys, autoencoder, tmp_path):
+    (tmp_path / "in").mkdir()
+    inputs = pictures(tmp_path / "in").astype(np.float32)  # a and b
+    whole = (tmp_path / "in" / "b.png").read_bytes()
+    (tmp_path / "in" / "aa.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "in" / "c.png").write_text("no picture")
+    out = tmp_path / "drawn.npz"
+    err = call(capsys, "sample", autoencoder, "--input", tmp_path / "in", "--out", out, code=1)
+    lines = err.splitlines()
+    assert len(lines) == 2 and all(line.startswith("minigan: left out: ") for line in lines)
+    assert "aa.png: " in lines[0] and "c.png: no image of a known format" in lines[1]
+    with np.load(out) as drawn:
+        want = sample(autoencoder, 2, 0, inputs=inputs)
+        np.testing.assert_allclose(drawn["images"], want, atol=1e-6)
+
+
+def test_broken_images_beyond_those_asked_for_are_not_read(capsys, autoencoder, tmp_path):
+    (tmp_path / "in").mkdir()
+    pictures(tmp_path / "in")
+    (tmp_path / "in" / "c.png").write_text("no picture")
+    ask = ("sample", autoencoder, "--input", tmp_path / "in", "-n", 2, "--out")
+    assert call(capsys, *ask, tmp_path / "two.npz").startswith("2 images: ")
+
+
 def test_without_input_a_system_that_needs_it_gets_its_own_data(images, autoencoder, animals):
     four, two = (images(autoencoder, "-n", n, "--seed", 4) for n in (4, 2))
     np.testing.assert_allclose(four[:2], two, atol=1e-6)
@@ -244,7 +268,8 @@ def test_of_a_pair_side_by_side_the_input_half_is_taken(tmp_path):
         (sides(source="pairs:/a,/b"), halves[:, :, 4:12]),  # single pictures: the central square
         (sides(source="mnist"), halves[:, :, 4:12]),
     ):
-        found = read_inputs(run, file)
+        found, broken = read_inputs(run, file)
+        assert broken == ()
         assert found.shape == (1, 3, 8, 8) and found.dtype == np.float32
         np.testing.assert_allclose(found[0], expected, atol=1e-6)
 
@@ -253,11 +278,11 @@ def test_masks_are_not_mixed_and_photographs_are(tmp_path):
     flat = np.zeros((24, 24, 3), np.uint8)
     flat[:, 11:] = 200
     Image.fromarray(flat).save(tmp_path / "mask.png")
-    mask = read_inputs(sides(source="pairs:/a,/b"), tmp_path / "mask.png")
+    mask, _ = read_inputs(sides(source="pairs:/a,/b"), tmp_path / "mask.png")
     assert len(np.unique(mask)) == 2
     noisy = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
     Image.fromarray(noisy).save(tmp_path / "photo.png")
-    photo = read_inputs(sides(source="pairs:/a,/b"), tmp_path / "photo.png")
+    photo, _ = read_inputs(sides(source="pairs:/a,/b"), tmp_path / "photo.png")
     assert photo.std() < 0.7 * (noisy / 127.5 - 1).std()
 
 
@@ -280,6 +305,7 @@ def test_masks_are_not_mixed_and_photographs_are(tmp_path):
         ("plain", ["--input", "CAT"], "makes images from noise, not from images"),
         ("plain", ["--input", "/nowhere"], "--input /nowhere: does not exist"),
         ("plain", ["--input", "BROKEN"], "no image of a known format"),
+        ("autoencoder", ["--input", "ALL BROKEN"], "none of its 1 images can be used"),
         ("autoencoder", ["--label", "1"], "autoencoder makes images from images, not from"),
         ("autoencoder", ["--grid", "labels"], "autoencoder makes images from images, not from"),
         ("autoencoder", ["--sweep", "1"], "autoencoder makes images from images, not from"),
@@ -290,8 +316,10 @@ def test_masks_are_not_mixed_and_photographs_are(tmp_path):
 def test_a_mistake_is_one_line_and_nothing_is_written(
     capsys, request, tmp_path, animals, run, arguments, said
 ):
-    (tmp_path / "broken.png").write_text("no picture")
-    places = {"CAT": animals / "cat" / "0.png", "BROKEN": tmp_path / "broken.png"}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "broken.png").write_text("no picture")
+    places = {"CAT": animals / "cat" / "0.png", "BROKEN": tmp_path / "in" / "broken.png"}
+    places["ALL BROKEN"] = tmp_path / "in"
     arguments = [places.get(word, word) for word in arguments]
     folder = request.getfixturevalue(run)
     out = tmp_path / "new" / "a.png"

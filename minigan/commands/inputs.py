@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..config import Config, RunError
-from ..data import DataError, ImageData
+from ..data import DataError, DataWarning, ImageData
 from ..data.images import centred
 from ..data.pairs import MASK_COLOURS
 from ..data.pictures import find_pictures, open_picture, planes, read_all, squared
@@ -52,21 +53,28 @@ def labels_of(trained: Trained, text: str) -> np.ndarray:
     return label_weights(text, space.classes, names)
 
 
-def read_inputs(trained: Trained, place: Path) -> np.ndarray:
-    """The picture at ``place``, or all in that folder, read as the run's own inputs were.
+def read_inputs(
+    trained: Trained, place: Path, count: int | None = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The picture at ``place``, or those in that folder, read as the run's own inputs were.
 
     The central square is brought to the run's size, grey or in colour as the run's are.  Where the
     run learnt from pairs side by side, of a picture twice as wide as high its input half is taken.
 
+    Args:
+        count: of a folder, only the first so many.
+
     Returns:
-        float32 (N, C, H, W) in [-1, 1].
+        float32 (N, C, H, W) in [-1, 1], and of each picture in a folder that cannot be read, and is
+        left out, its path and the reason.
 
     Raises:
-        DataError: nothing is there, or a picture cannot be read.
+        DataError: nothing is there, or no picture can be read.
     """
     if not place.exists():
         raise DataError(f"--input {place}: does not exist")
-    paths = [place / name for name in find_pictures(place)] if place.is_dir() else [place]
+    folder = place.is_dir()
+    paths = [place / name for name in find_pictures(place)][:count] if folder else [place]
     shape = trained.shape
     images = np.empty(
         (len(paths), shape.inputs or shape.channels, shape.height, shape.width), np.uint8
@@ -77,8 +85,10 @@ def read_inputs(trained: Trained, place: Path) -> np.ndarray:
         mask = shape.inputs and picture.getcolors(MASK_COLOURS) is not None
         images[index] = planes(squared(picture, shape.height, nearest=bool(mask)), images.shape[1])
 
-    read_all(str(place), [str(path) for path in paths], read, strict=True)
-    return centred(images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the caller says it
+        kept, broken = read_all(str(place), [str(path) for path in paths], read, strict=not folder)
+    return centred(images[kept]), broken
 
 
 def _input_half(picture: Image.Image, config: Config) -> Image.Image:

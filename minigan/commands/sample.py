@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from .._console import say
 from ..training import Usage
 from .arguments import natural, path, positive
 from .outputs import expect_free
@@ -26,7 +27,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Draw images from a run's networks, as a PNG grid or as an .npz with images "
         "(N, C, H, W) float32 in [-1, 1]; of a run on points a PNG of the plane, or points (N, 2) "
         "float32.  What makes images from images is given those of "
-        "--input, else some of its own data; in a PNG each stands left of what became of it.",
+        "--input, else some of its own data; in a PNG each stands left of what became of it.  "
+        "Pictures in that folder that cannot be read are named and left out; the exit code is "
+        "then 1.",
         epilog="examples: minigan sample runs/cgan-mnist-1 --label 7; minigan sample "
         "runs/cgan-mnist-1 --label 3:0.5,8:0.5; minigan sample runs/pix2pix-facades-1 --input "
         "house.png",
@@ -70,7 +73,7 @@ def _sample(arguments: argparse.Namespace) -> int:
         from . import points
 
         return points.sample(arguments, trained, out)
-    images, columns, inputs = _images(arguments, trained)
+    images, columns, inputs, broken = _images(arguments, trained)
     out.parent.mkdir(parents=True, exist_ok=True)
     if kind == ".npz":
         write_npz(out, {"images": images})
@@ -79,7 +82,7 @@ def _sample(arguments: argparse.Namespace) -> int:
     else:
         report.save_grid(out, beside(inputs, images), 8)
     print(f"{len(images)} image{'s' if len(images) > 1 else ''}: {out}")
-    return 0
+    return 1 if broken else 0
 
 
 def _expect_compatible(arguments: argparse.Namespace) -> None:
@@ -94,8 +97,9 @@ def _expect_compatible(arguments: argparse.Namespace) -> None:
 
 def _images(
     arguments: argparse.Namespace, trained: Trained
-) -> tuple[np.ndarray, int, np.ndarray | None]:
-    """The images asked for, in how many columns to show them, and what they were made from."""
+) -> tuple[np.ndarray, int, np.ndarray | None, tuple[str, ...]]:
+    """The images asked for, in how many columns to show them, what they were made from, and which
+    files had to be left out."""
     import numpy as np
 
     from ..gan import Request
@@ -107,17 +111,19 @@ def _images(
     label = None if arguments.label is None else labels_of(trained, arguments.label)
     if arguments.sweep is not None:
         rows, columns = sweep(space_of(trained), arguments.sweep, SWEPT, seed, label)
-        return trained.decode(rows), columns, None
+        return trained.decode(rows), columns, None, ()
     if arguments.grid is not None:
         space = space_of(trained)
         rows = label_grid(space, max(1, count // max(1, space.classes)), seed)
-        return trained.decode(rows), space.classes, None
+        return trained.decode(rows), space.classes, None, ()
     labels = None if label is None else np.tile(label, (count, 1))
-    inputs = None
+    inputs, broken = None, ()
     if arguments.input is not None:
-        inputs = read_inputs(trained, arguments.input)[: arguments.n]
+        inputs, broken = read_inputs(trained, arguments.input, arguments.n)
+        for line in broken:
+            say(f"minigan: left out: {line}")
     elif trained.recipe.view.from_images:
         inputs = own_inputs(trained.config, arguments.n, seed)
     count = count if inputs is None else len(inputs)
     images = trained.sample(Request(count, seed, labels, inputs))
-    return images, max(1, round(len(images) ** 0.5)), inputs
+    return images, max(1, round(len(images) ** 0.5)), inputs, broken
