@@ -12,6 +12,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 from hypothesis import settings  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
+from quick import loaded_once, undrawn  # noqa: E402, F401
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("suite")

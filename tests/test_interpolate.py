@@ -11,6 +11,8 @@ from minigan.gan.explore import walk
 from minigan.report import image_grid, to_uint8
 from minigan.trained import load_networks, sample
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):

@@ -22,6 +22,8 @@ from minigan.metrics import em, mode_score
 from minigan.metrics.modes import nearest_modes
 from minigan.serialize import read_npz
 
+pytestmark = pytest.mark.usefixtures("undrawn", "loaded_once")
+
 SMALL = ["--set", "widths=8", "--set", "critic_widths=8,8", "--device", "cpu"]
 TINY = [*SMALL, "--steps", "8", "--sample-every", "8", "--checkpoint-every", "3", "--seed", "1"]
 TINY += ["--batch-size", "16"]

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from minigan.config import RunError, read_config
 from minigan.record import read_rows
 from minigan.serialize import read_npz
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
 TINY = [
     *("--image-size", "8", "--batch-size", "4"),
     *("--steps", "60", "--sample-every", "8", "--checkpoint-every", "5"),
@@ -66,6 +68,21 @@ def finished(cache, tmp_path_factory):
     out, _ = minigan_command("train", "dcgan", *TINY, "--seed", 3, "--out", folder)
     assert str(folder) in out
     return folder
+
+
+@pytest.fixture(scope="module")
+def stopped(finished, tmp_path_factory):
+    """A run that was stopped after its fifth step."""
+    run = runs.Run.create(tmp_path_factory.mktemp("runs") / "stopped", read_config(finished))
+    run.train(stopped=lambda: run.trainer.step == 5)
+    run.close()
+    return run.folder
+
+
+@pytest.fixture
+def begun(stopped, tmp_path):
+    """Such a run, for a test to damage."""
+    return Path(shutil.copytree(stopped, tmp_path / "begun"))
 
 
 def test_the_run_folder_is_complete(finished):
@@ -240,24 +257,19 @@ def test_a_non_finite_loss_keeps_the_last_good_checkpoint_and_the_curves(tmp_pat
     assert (folder / "losses.png").exists()
 
 
-def test_damaged_runs_are_named(finished, tmp_path):
-    config = read_config(finished)
+def test_damaged_runs_are_named(begun, tmp_path):
     with pytest.raises(RunError, match="no such run folder"):
         runs.Run.open(tmp_path / "nowhere")
     with pytest.raises(RunError, match="it has no config"):
         runs.Run.open(tmp_path)
-    folder = tmp_path / "broken"
-    run = runs.Run.create(folder, config)
-    run.train(stopped=lambda: run.trainer.step == 5)
-    run.close()
-    checkpoint = (folder / "checkpoint.npz").read_bytes()
-    (folder / "checkpoint.npz").write_bytes(checkpoint[: len(checkpoint) // 2])
-    for command in (["train", "--resume", folder], ["sample", folder]):
+    checkpoint = (begun / "checkpoint.npz").read_bytes()
+    (begun / "checkpoint.npz").write_bytes(checkpoint[: len(checkpoint) // 2])
+    for command in (["train", "--resume", begun], ["sample", begun]):
         _, err = minigan_command(*command, code=2)
         assert err.startswith("minigan: error: ") and "checkpoint.npz" in err
-    (folder / "config.json").write_text('{"recipe": "dcgan"}')
+    (begun / "config.json").write_text('{"recipe": "dcgan"}')
     with pytest.raises(RunError, match="is damaged"):
-        runs.Run.open(folder)
+        runs.Run.open(begun)
 
 
 @pytest.mark.parametrize(("steps", "every"), [(1, 1), (30, 1), (31, 2), (1500, 50), (3000, 100)])
@@ -310,13 +322,10 @@ def test_two_trainings_in_one_folder_are_refused(finished, tmp_path):
         (lambda f: (f / "metrics.csv").write_text("a,b\n1,2\n"), "up to step 0"),
     ],
 )
-def test_a_run_with_a_gap_does_not_go_on_silently(finished, tmp_path, damage, said):
-    run = runs.Run.create(tmp_path / "gap", read_config(finished))
-    run.train(stopped=lambda: run.trainer.step == 5)
-    run.close()
-    damage(run.folder)
+def test_a_run_with_a_gap_does_not_go_on_silently(begun, damage, said):
+    damage(begun)
     with pytest.raises(RunError, match=said):
-        runs.Run.open(run.folder)
+        runs.Run.open(begun)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from minigan.serialize import read_npz
 from minigan.trained import load_networks, sample
 from minigan.training import Usage
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):

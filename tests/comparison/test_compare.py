@@ -17,6 +17,8 @@ from minigan.data.images import centred
 from minigan.evaluation.yardstick import Yardstick
 from minigan.gan import SettingError
 
+pytestmark = pytest.mark.usefixtures("undrawn", "loaded_once")
+
 SMALL = "network=mlp:widths=8:critic_widths=8:latent=3"
 PAIR = [contender(f"dcgan:{SMALL}"), contender(f"wgan-gp:n_critic=1:{SMALL}")]
 BUDGET = Budget("glyphs", None, 8, {}, steps=8, batch_size=4, every=2)

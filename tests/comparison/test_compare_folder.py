@@ -21,6 +21,8 @@ from minigan.data.images import centred
 from minigan.evaluation.yardstick import Yardstick
 from minigan.gan import NonFiniteLoss, Trainer
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ONE = contender("gan:network=mlp:widths=8:critic_widths=8:latent=3")
 TWO = contender("gan:network=mlp:widths=4:critic_widths=8:latent=3")
 BUDGET = Budget("glyphs", None, 8, {}, steps=6, batch_size=4, every=2)

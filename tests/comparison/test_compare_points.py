@@ -13,6 +13,8 @@ from minigan.gan import Trainer
 from minigan.metrics import em
 from minigan.trained import sample
 
+pytestmark = pytest.mark.usefixtures("undrawn", "loaded_once")
+
 SMALL = "widths=8:critic_widths=8"
 WORDS = [
     *("compare", f"gan:{SMALL}", f"wgan-gp:n_critic=1:{SMALL}", "--seeds", "1", "--device", "cpu"),

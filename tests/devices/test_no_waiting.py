@@ -15,7 +15,7 @@ from minigan.gan.graphed import PLAIN
 from minigan.record import read_rows
 from minigan.run import Run
 
-pytestmark = needs_emulator
+pytestmark = [needs_emulator, pytest.mark.usefixtures("undrawn")]
 STEPS = PLAIN + 2  # the plain ones, the one that is recorded, a replay
 SMALL = {"network": "mlp", "widths": "8,8", "critic_widths": "8", "latent": 3}
 RECIPES = {  # all but pix2pix: its networks are large for the emulator

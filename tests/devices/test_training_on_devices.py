@@ -9,6 +9,8 @@ from minigan.data import ImageData, PairData
 from minigan.gan import Trainer, recipe, recipe_names
 from minigan.gan.sampling import modules
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MLP = {"network": "mlp", "widths": "8,8", "critic_widths": "8,8", "latent": 3}
 OPTIONS = {
     "gan": {**MLP, "augment": "color,translation,cutout", "ema": 0.9},

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from minigan.gan import Trainer
 from minigan.run import Run
 from minigan.serialize import read_npz
 from minigan.trained import sample
+
+pytestmark = pytest.mark.usefixtures("undrawn", "loaded_once")
 
 MLP = ("--set", "network=mlp", "--set", "widths=8", "--set", "critic_widths=8")
 TINY = [
@@ -33,10 +36,12 @@ class Pixels:
         return centred(flat) if flat.dtype == np.uint8 else flat, None
 
 
-@pytest.fixture(autouse=True)
-def pixels(monkeypatch):
-    monkeypatch.setattr("minigan.evaluation.yardstick.feature_network", lambda *a, **k: Pixels())
-    monkeypatch.setattr("minigan.evaluation.measuring.MOST", 20)
+@pytest.fixture(scope="module", autouse=True)
+def pixels():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minigan.evaluation.yardstick.feature_network", lambda *a, **k: Pixels())
+        patch.setattr("minigan.evaluation.measuring.MOST", 20)
+        yield
 
 
 @pytest.fixture
@@ -48,9 +53,17 @@ def train(capsys):
     return call
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "measured"
+    assert cli.main(["train", *EVERY, "--out", str(folder)]) == 0
+    return folder
+
+
 @pytest.fixture
-def measured(tmp_path, train):
-    train(*EVERY, "--out", tmp_path / "measured")
+def measured(whole, tmp_path):
+    """A run's folder, for a test to change."""
+    shutil.copytree(whole, tmp_path / "measured")
     return tmp_path / "measured"
 
 

@@ -8,6 +8,8 @@ from minigan import run as runs
 from minigan.config import Config, read_config
 from minigan.gan import recipe
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SMALL = {"network": "mlp", "widths": "8,8", "critic_widths": "8", "latent": 3}
 CASES = {
     "gan": {**SMALL, "augment": "translation,cutout", "ema": 0.9},
