@@ -1,5 +1,6 @@
 """Settings of the whole suite: helpers beside this file can be imported, draws are repeatable."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -16,3 +17,9 @@ from quick import loaded_once, undrawn  # noqa: E402, F401
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("suite")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests live as long as the process: the collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
