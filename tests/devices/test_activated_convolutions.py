@@ -3,16 +3,13 @@
 import fakegpu
 import numpy as np
 import pytest
-from emulator import driver
+from machine import needs_emulator
 from numpy.testing import assert_allclose
 
 import minigan
 from minigan import nn
 from minigan.cuda.epilogue import ACTIVATIONS, EPILOGUE
 
-needed = pytest.mark.skipif(
-    driver.unavailable() is not None, reason=str(driver.unavailable() or "")
-)
 LAYERS = {  # the layer, its channels in, and its launches
     "ladder": (lambda: nn.Conv2d(5, 9, 4, 2, 1), 5, ["fprop"]),
     "few inputs": (lambda: nn.Conv2d(3, 9, 4, 2, 1), 3, ["few_inputs"]),
@@ -34,7 +31,7 @@ def epilogues(launched):
     return [a.item() for a in arguments if getattr(a, "dtype", None) == EPILOGUE]
 
 
-@needed
+@needs_emulator
 @pytest.mark.parametrize("name", AFTER)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_one_launch_does_all(monkeypatch, layer, name):
@@ -59,7 +56,7 @@ def test_one_launch_does_all(monkeypatch, layer, name):
     assert epilogues(made)[0][0] == ACTIVATIONS["none"]
 
 
-@needed
+@needs_emulator
 def test_under_autocast_the_tensor_cores_do_it_too(monkeypatch):
     cupy = fakegpu.install(monkeypatch, "80")
     net, x = nn.Sequential(nn.Conv2d(5, 9, 4, 2, 1), nn.LeakyReLU(0.2)), minigan.randn(2, 5, 6, 6)
