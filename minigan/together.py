@@ -98,8 +98,9 @@ def train_together(lead: Callable[[], Run], watch: Callable[[Run], int], gpus: b
             agreed(lambda: _expect_data(run, size))
             _share(run)
             if rank == 0 and current().size > 1:
-                each = f"{run.config.batch_size} {run.data.unit} each in a step"
-                say(f"{current().size} processes, {each}")
+                count, unit = run.config.batch_size, run.data.unit
+                each = f"{count} {unit if count > 1 else unit.removesuffix('s')}"
+                say(f"{current().size} processes, {each} each in a step")
             code = (_follow if rank else watch)(run)
         finally:
             run.close()

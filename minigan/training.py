@@ -273,6 +273,8 @@ class _Bar:
             self.bar.update(1)
         except (OSError, ValueError):
             self.bar = None
+        if self.run.trainer.step == self.run.config.steps:
+            self.close()  # pictures follow; mpiexec may pass on what is said after them before it
 
     def close(self) -> None:
         """Leave it as it stands."""
