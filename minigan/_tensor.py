@@ -324,7 +324,7 @@ def _older_way(data: Any, *lengths: Any) -> Array:
     if isinstance(data, int):
         shape = tuple(n for n in (data, *lengths) if n is not None)
         return np.empty(shape, dtype=arrays.get_default_dtype())
-    return tensor(data, dtype=arrays.get_default_dtype()).array
+    return tensor(data, dtype=arrays.get_default_dtype(), device="cpu").array
 
 
 def tensor(
@@ -337,7 +337,8 @@ def tensor(
     Args:
         data: a number, nested lists, an array or a Tensor.
         dtype: NumPy dtype or its name.
-        device: "cpu", "cuda" or "cuda:N" (default: where ``data`` are).
+        device: "cpu", "cuda" or "cuda:N" (default: the default device where one was chosen, else
+            where ``data`` are).
         requires_grad: whether gradients are wanted.
 
     >>> import minigan, numpy as np
@@ -358,6 +359,7 @@ def tensor(
             array = array.astype(arrays.get_default_dtype(), copy=False)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"tensor: expected numbers, got {type(data).__name__} of {array.dtype}")
+    device = arrays.or_default(device)
     if device is not None:
         array = arrays.to_device(array, device)
     return Tensor(array).requires_grad_() if requires_grad else Tensor(array)

@@ -8,6 +8,7 @@ rules for result dtypes are spelled out.
 from __future__ import annotations
 
 import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -59,6 +60,8 @@ def set_default_dtype(dtype: Any) -> None:
 class Device:
     """Where an array lives: ``device("cpu")``, ``device("cuda")``, ``device("cuda", 1)``.
 
+    In a block ``with device("cuda"):`` it is the default device, see ``set_default_device``.
+
     >>> import minigan
     >>> minigan.device("cuda:1").index
     1
@@ -91,6 +94,57 @@ class Device:
     def __hash__(self) -> int:
         return hash(str(self))
 
+    def __enter__(self) -> Device:
+        _defaults.blocks.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _defaults.blocks.pop()
+
+
+class _Defaults(threading.local):
+    """The default devices of this thread: the one that was set, and those of its blocks."""
+
+    def __init__(self) -> None:
+        self.set: Device | None = None
+        self.blocks: list[Device] = []  # the innermost last
+
+
+_defaults = _Defaults()
+
+
+def set_default_device(device: Device | str | None) -> None:
+    """Make ``device`` the one on which this thread's new tensors are made; None: unset it.
+
+    It counts where a new tensor's device is not said: for ``zeros``, ``randn``, ``arange``,
+    ``tensor``, ``as_tensor`` and their kin, and with them for the parameters of new layers.  What
+    shares memory (``from_numpy``), takes after a tensor (``zeros_like``, ``new_zeros``) or is older
+    (``Tensor(2, 3)``, ``FloatTensor``) is not touched, nor is a ``Generator``.
+
+    A block ``with device(name):`` comes before it, the innermost one before all.  Whether there is
+    such a device is seen when a tensor is made.
+
+    >>> import minigan
+    >>> minigan.set_default_device("cpu")
+    >>> with minigan.device("cuda"):
+    ...     minigan.get_default_device(), minigan.tensor([1.0], device="cpu").device
+    (device('cuda:0'), device('cpu'))
+    >>> minigan.set_default_device(None)
+    """
+    _defaults.set = None if device is None else Device(device)
+
+
+def get_default_device() -> Device:
+    """The device on which this thread's new tensors are made (the CPU unless changed)."""
+    return or_default(None) or Device("cpu")
+
+
+def or_default(device: Device | str | None) -> Device | str | None:
+    """``device``, and for None the default device; None where nobody has chosen one."""
+    if device is not None:
+        return device
+    return _defaults.blocks[-1] if _defaults.blocks else _defaults.set
+
 
 def cupy() -> ModuleType:
     """The CuPy module, or one clear error where it is not installed."""
@@ -110,7 +164,8 @@ def array_module(array: Array) -> ModuleType:
 
 
 def module_for(device: Device | str | None) -> ModuleType:
-    """The array module that makes arrays on ``device`` (None: the CPU)."""
+    """The array module that makes arrays on ``device`` (None: the default device)."""
+    device = or_default(device)
     if device is None or Device(device).type == "cpu":
         return np
     module = cupy()

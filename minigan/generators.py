@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .array import Array, Device, module_for, to_device
+from .array import Array, Device, module_for, or_default, to_device
 
 # What draws a seed's numbers on a kind of device, where they are not NumPy's; None: it cannot.
 random_sources: dict[str, Callable[[int, Device], Any]] = {}
@@ -134,8 +134,10 @@ def default_generator(device: Device | str | None = None) -> Generator:
 def rng_on(device: Device | str | None, generator: Generator | None) -> Any:
     """What draws the numbers of ``generator``, or of the device's own, as arrays on ``device``.
 
-    None stands for the device of the generator, and without one for the CPU.
+    None stands for the default device where one was chosen, else for the device of the generator,
+    and without one for the CPU.
     """
+    device = or_default(device)
     if generator is None:
         return default_generator(device).rng
     if device is None or Device(device) == generator.device:

@@ -263,7 +263,8 @@ randn_like randperm tensor zeros zeros_like one_hot
 eq ge gt le lt ne isfinite isnan all any argmax argmin bitwise_not logical_not
 backward grad enable_grad no_grad is_grad_enabled set_grad_enabled gradcheck manual_seed
 default_generator get_default_dtype set_default_dtype get_num_threads set_num_threads
-device Device Function Generator GradcheckError Tensor load save
+get_default_device set_default_device device Device Function Generator GradcheckError Tensor load
+save
 randint_like linspace isinf allclose
 empty_like normal bernoulli multinomial argsort nonzero count_nonzero floor_divide
 bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift

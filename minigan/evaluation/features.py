@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from .._tensor import Tensor
+from ..array import Device
 from ..autograd import no_grad
 from ..cpu.threads import one_blas_thread
 from ..data import Batches, ImageData, cache
@@ -106,7 +107,8 @@ def feature_network(
         manual_seed(seed)
         network: Classifier | Autoencoder
         labelled = data.labels is not None and data.classes > 1
-        network = Classifier(shape, data.classes) if labelled else Autoencoder(shape)
+        with Device("cpu"):  # it is the same one whatever device its user computes on
+            network = Classifier(shape, data.classes) if labelled else Autoencoder(shape)
         if steps is None:
             steps = min(STEPS[network.kind], _PASSES * max(1, len(data) // _BATCH))
         size = "x".join(map(str, shape))

@@ -146,7 +146,7 @@ def normalise_spectrally(critic: nn.Module, rng: Generator, iterations: int = 15
         if isinstance(layer, (nn.Linear, nn.Conv2d)):
             spectral_norm(layer)
             matrix = layer.weight_orig.reshape(len(layer.weight_orig), -1)
-            u = randn(len(matrix), generator=rng)
+            u = randn(len(matrix), generator=rng, device=matrix.device)
             for _ in range(iterations):
                 v = u @ matrix
                 v = v / v.norm()

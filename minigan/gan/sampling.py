@@ -12,7 +12,6 @@ from .._tensor import Tensor
 from ..autograd import no_grad
 from ..generators import Generator
 from ..nn import Module
-from ..ops.creation import zeros
 from ..ops.shape import cat
 from .conditional import Labelled
 from .latents import one_hot, sampled_latents, width
@@ -36,7 +35,7 @@ def generate(network: Module, inputs: Tensor, device: str = "cpu") -> np.ndarray
     try:
         # Always full batches: the last bits of a matrix product depend on its size.
         count = len(inputs)
-        padding = zeros(-count % BATCH, *inputs.shape[1:], dtype=inputs.dtype)
+        padding = inputs.new_zeros(-count % BATCH, *inputs.shape[1:])
         whole = cat([inputs, padding])
         parts = [whole[i : i + BATCH] for i in range(0, len(whole), BATCH)]
         images = [network(z.to(device=device)).cpu().numpy() for z in parts]

@@ -176,12 +176,15 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Device | str | None = None) -> Tensor:
-    """``data`` as a Tensor, without a copy where possible."""
+    """``data`` as a Tensor, without a copy where possible; on the default device if one is chosen.
+
+    Where neither that nor ``device`` says otherwise, a Tensor stays on its device.
+    """
     if isinstance(data, np.ndarray):
         data = Tensor(data)
     if not isinstance(data, Tensor):
         return tensor(data, dtype, device)
-    return data.to(dtype=dtype, device=device)
+    return data.to(dtype=dtype, device=arrays.or_default(device))
 
 
 # ------------------------------------------------------------------------------------- random
