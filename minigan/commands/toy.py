@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._console import say
+from ..training import say_device
 from .arguments import natural, path
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     toy.add_argument("--seed", type=natural, default=0, metavar="N", help="of all that is random")
     toy.add_argument("--quick", action="store_true", help="fewer steps and samples")
     toy.add_argument("--force", action="store_true", help="replace what a toy has left in DIR")
+    toy.add_argument(
+        "--device",
+        choices=("cpu", "cuda", "auto"),
+        default="cpu",
+        help="where its networks compute (cpu: they are small, a GPU has little to do)",
+    )
     for name, (words, kind) in _options().items():
         toy.add_argument(flag(name), help=words, **kind)
 
@@ -60,15 +67,19 @@ def _toy(arguments: argparse.Namespace) -> int:
 
 
 def _run(chosen: Toy, arguments: argparse.Namespace) -> int:
+    from ..config import choose_device
+
+    device = choose_device(arguments.device)
     folder = arguments.out or Path("toys") / chosen.name
     given = {name: getattr(arguments, name) for name in _options()}
     options = {name: value for name, value in given.items() if value not in (None, False)}
-    chosen.check(arguments.seed, arguments.quick, options)
+    chosen.check(arguments.seed, arguments.quick, options, device)
+    say_device(arguments.device, device)
     if arguments.quick:
         say(f"{chosen.name}: quick; in full about {chosen.full}")
     else:
         say(f"{chosen.name}: takes about {chosen.full}; with --quick {chosen.quick}")
-    results = chosen.run(folder, arguments.seed, arguments.quick, arguments.force, options)
+    results = chosen.run(folder, arguments.seed, arguments.quick, arguments.force, options, device)
     _print_rows(results.get("rows", []))
     for left in sorted(folder.iterdir()):
         print(f"  {left}")

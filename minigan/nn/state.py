@@ -76,7 +76,11 @@ class State:
         own = self.state_dict()
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
-        values = {name: as_tensor(state_dict[name]) for name in own if name in state_dict}
+        values = {
+            name: as_tensor(state_dict[name], device=mine.device)
+            for name, mine in own.items()
+            if name in state_dict
+        }
         wrong = []
         for name, value in values.items():
             if value.dtype.kind not in "biuf":

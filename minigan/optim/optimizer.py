@@ -313,9 +313,9 @@ def _copied(name: str, value: Any, p: Tensor) -> Array:
 
     The order matters to the last bit: it decides in which order a matrix product adds.
     """
-    array = as_tensor(value).array
+    array = as_tensor(value, device=p.device).array
     if array.shape != p.shape:
         raise ValueError(f"{name} has shape {array.shape}, expected {p.shape}")
     copied = array_module(p.array).empty_like(p.array)
-    copied[...] = to_device(array, p.device)
+    copied[...] = array
     return copied

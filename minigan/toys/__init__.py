@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..array import Device, module_for
 from ..cpu.threads import one_blas_thread
 from ..serialize import write_json
 from .output import RESULTS, ToyError, fresh_folder, plain
@@ -50,7 +51,8 @@ class Toy:
 
     Its module has ``run(folder, seed, quick) -> results``: it leaves its figures in ``folder`` and
     returns the numbers.  Where a measured number has an exact one, ``results["rows"]`` is a list of
-    {"what", "measured", "exact"}.
+    {"what", "measured", "exact"}.  Networks, and all that goes through them, are made on the
+    default device; what is exact is found on the host.
 
     Attributes:
         name: as the command line spells it.
@@ -73,12 +75,17 @@ class Toy:
     parts: str = ""
 
     def check(
-        self, seed: int = 0, quick: bool = False, options: Mapping[str, Any] | None = None
+        self,
+        seed: int = 0,
+        quick: bool = False,
+        options: Mapping[str, Any] | None = None,
+        device: str = "cpu",
     ) -> ModuleType:
         """See that ``run`` can begin with these; returns the toy's module.
 
         Raises:
-            ToyError: the seed or an option is not as said.
+            ToyError: the seed, an option or the device is not as said.
+            RuntimeError: there is no GPU.
         """
         options = options or {}
         known = [each.name for each in self.options]
@@ -88,9 +95,13 @@ class Toy:
                 raise ToyError(f"{self.name} has no option {flag(name)}; {has}")
         if type(seed) is not int or seed < 0:
             raise ToyError(f"seed expects a whole number from 0 on, got {seed!r}")
+        if device not in ("cpu", "cuda"):
+            raise ToyError(f'device expects "cpu" or "cuda", got {device!r}')
+        module_for(device)  # is there such a device?
         module = import_module(f"{__name__}.{self.module}")
         if self.options:
-            module.check(seed, quick, **options)
+            with Device(device):
+                module.check(seed, quick, **options)
         return module
 
     def run(
@@ -100,6 +111,7 @@ class Toy:
         quick: bool = False,
         force: bool = False,
         options: Mapping[str, Any] | None = None,
+        device: str = "cpu",
     ) -> dict[str, Any]:
         """Do the experiment; leave figures and, once all is done, results.json in ``out``.
 
@@ -109,20 +121,24 @@ class Toy:
             seed: of everything random, from 0 on.
             quick: fewer steps and samples.
             options: of this toy, by name; text as on the command line, True for a switch.
+            device: "cpu" or "cuda": where its networks compute.
 
         Returns:
             What results.json holds; an infinity is written "inf" there.
 
         Raises:
-            ToyError: the folder, the seed or an option is not as said.
+            ToyError: the folder, the seed, an option or the device is not as said.
+            RuntimeError: there is no GPU.
         """
         options = options or {}
-        module = self.check(seed, quick, options)
+        module = self.check(seed, quick, options, device)
         folder = fresh_folder(Path(out), force, self.parts)
-        with one_blas_thread:  # the same numbers on any number of cores
+        with one_blas_thread, Device(device):  # the same numbers on any number of cores
             found = module.run(folder, seed, quick, **options)
         versions = {"minigan": __version__, "numpy": np.__version__}
         results = {"toy": self.name, "seed": seed, "quick": quick, "versions": versions}
+        if device != "cpu":
+            results["device"] = device
         results = plain({**results, **found})
         write_json(folder / RESULTS, results)
         for part in folder.glob(self.parts) if self.parts else ():

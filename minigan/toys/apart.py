@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._tensor import Tensor
+from .._tensor import Tensor, tensor
 from ..generators import Generator
 from ..ops.shape import cat
 from .distances import gaussian_divergences, log_gaussian
@@ -54,7 +54,7 @@ class Apart(NamedTuple):
 
 def line(theta: Tensor, count: int, rng: Generator) -> Tensor:
     """Points (θ, Z), (count, 2)."""
-    z = Tensor(rng.rng.random((count, 1), dtype=np.float32))
+    z = tensor(rng.rng.random((count, 1), dtype=np.float32))
     return cat([theta.reshape(1, 1).broadcast_to((count, 1)), z], 1)
 
 
@@ -81,7 +81,7 @@ def lines_slope(theta: float) -> Four:
 def normal(theta: Tensor, count: int, rng: Generator) -> Tensor:
     """Points (θ, 0) + N(0, I), (count, 2)."""
     noise = rng.rng.standard_normal((count, 2), dtype=np.float32)
-    return Tensor(noise) + theta * Tensor(np.array([1, 0], np.float32))
+    return tensor(noise) + theta * tensor([1.0, 0.0], dtype="float32")
 
 
 def gaussians_exact(theta: float) -> Four:
@@ -117,14 +117,14 @@ def best_logit(theta: float, x: np.ndarray) -> np.ndarray:
 
 LINES = Apart(
     "Parallel lines",
-    lambda count, rng: line(Tensor(np.float32(0)), count, rng),
+    lambda count, rng: line(tensor(np.float32(0)), count, rng),
     line,
     lines_exact,
     lines_slope,
 )
 GAUSSIANS = Apart(
     "Two Gaussians",
-    lambda count, rng: normal(Tensor(np.float32(0)), count, rng),
+    lambda count, rng: normal(tensor(np.float32(0)), count, rng),
     normal,
     gaussians_exact,
     gaussians_slope,

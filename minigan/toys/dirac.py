@@ -25,6 +25,7 @@ from ..gan.penalties import gradient_penalty, r1_penalty
 from ..generators import Generator
 from ..ops.kinks import clamp
 from ..ops.shape import stack
+from .output import host
 
 RATE = 0.1  # of both players' gradient steps
 # The rest is (0, 0).  Derivatives are taken next to it: where D's slope is exactly 0 the norm in a
@@ -134,7 +135,8 @@ def _objective(game: Game) -> Objective:
 
 def _points(game: Game, theta: Tensor) -> tuple[Tensor, Tensor]:
     """Real and generated points, (N, 1)."""
-    real = Tensor(game.noise * noise_points() if game.noise else np.zeros((1, 1)))
+    real = game.noise * noise_points() if game.noise else np.zeros((1, 1))
+    real = tensor(real, device=theta.device)
     return real, real + theta
 
 
@@ -147,12 +149,12 @@ def jacobian(game: Game, at: Any = NEAR_REST, alternating: bool = False) -> np.n
     """
     state = tensor(list(at), dtype="float64", requires_grad=True)
     after = step(game, state, alternating, graph=True)
-    return np.stack([grad(after[i], state, retain_graph=True)[0].numpy() for i in range(2)])
+    return np.stack([host(grad(after[i], state, retain_graph=True)[0]) for i in range(2)])
 
 
 def rests(game: Game) -> bool:
     """Whether steps that begin close to θ = ψ = 0 stay close to it."""
-    after = step(game, tensor(list(NEAR_REST), dtype="float64")).detach().numpy()
+    after = host(step(game, tensor(list(NEAR_REST), dtype="float64")))
     return bool(np.abs(after - NEAR_REST).max() < 1e-3 * RATE)
 
 
@@ -183,10 +185,10 @@ def predict(game: Game, alternating: bool = False) -> Prediction:
 def play(game: Game, start: Any, steps: int, alternating: bool = False) -> np.ndarray:
     """The path (steps + 1, 2) of (θ, ψ)."""
     state = tensor(list(start), dtype="float64")
-    path = [state.numpy()]
+    path = [host(state)]
     for _ in range(steps):
         state = step(game, state, alternating).detach()
-        path.append(state.numpy())
+        path.append(host(state))
     return np.stack(path)
 
 

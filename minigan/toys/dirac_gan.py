@@ -21,7 +21,7 @@ from ..figures import pixels
 from ..report import save_animation
 from .canvas import EXACT, drawing, label, measured, save
 from .dirac import GAMES, RATE, Prediction, converged, play, predict, rate, step
-from .output import progress, row
+from .output import host, progress, row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,8 +72,8 @@ def _field(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     side = np.linspace(-2, 2, 11)
     theta, psi = np.meshgrid(side, side)
     places = np.stack([theta.ravel(), psi.ravel()], 1)
-    moves = [step(GAMES[name], tensor(p.tolist(), dtype="float64")).detach() for p in places]
-    moves = np.stack([m.numpy() for m in moves]) - places
+    moves = [host(step(GAMES[name], tensor(p.tolist(), dtype="float64"))) for p in places]
+    moves = np.stack(moves) - places
     return places, moves, np.hypot(*moves.T)
 
 

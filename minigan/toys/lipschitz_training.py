@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, optim
-from .._tensor import Tensor
+from .._tensor import Tensor, tensor
 from ..autograd import no_grad
 from ..data import mixture
 from ..gan.mlp import mlp_init
@@ -100,7 +100,7 @@ def train(method: str, steps: int, records: int, seed: int) -> Iterator[Record]:
     network = critic(method, rng)
     optimizer = optim.Adam(network.parameters(), 5e-3, betas=(0.5, 0.9))
     kept = draw(POINTS, seed + 1)
-    real, fake = (Tensor(points) for points in draw(BATCH * steps, seed))
+    real, fake = (tensor(points) for points in draw(BATCH * steps, seed))
     distance = em(*kept)
     times = set(np.linspace(0, steps, records).round().astype(int).tolist())
     for step in range(steps + 1):

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..array import get_default_device
 from ..data import mixture
 from ..data.mixtures import MIXTURES
 from ..gan.streams import stream
@@ -50,6 +51,7 @@ class Plan(NamedTuple):
     factor: float
     truth: bool
     processes: int
+    device: str
 
     @property
     def steps(self) -> int:
@@ -62,7 +64,7 @@ class Plan(NamedTuple):
         return [self.job(d, c, s) for c in order for d in self.data for s in self.seeds]
 
     def job(self, data: str, contender: str, seed: int) -> Job:
-        return Job(data, contender, self.protocol, self.steps, seed, self.truth)
+        return Job(data, contender, self.protocol, self.steps, seed, self.truth, self.device)
 
 
 def _work(contender: str) -> int:
@@ -113,7 +115,7 @@ def planned(
     jobs: str | int | None = None,
     truth: bool = False,
 ) -> Plan:
-    """The plan that the options ask for.
+    """The plan that the options ask for, on the default device.
 
     Args:
         recipe: names of contenders, with commas.
@@ -121,11 +123,11 @@ def planned(
         seeds: how many, from ``seed`` on.
         protocol: whose networks, optimizer and steps.
         factor: what the protocol's steps are divided by.
-        jobs: processes; the numbers do not depend on it.
+        jobs: processes, on the CPU; the numbers do not depend on it.
         truth: whether to measure the true distances too.
 
     Raises:
-        ToyError: an unknown name, a number out of range.
+        ToyError: an unknown name, a number out of range, several processes for one GPU.
 
     >>> planned(recipe="gan,unrolled", data="ring", seeds=2, factor=4000).steps
     100
@@ -135,6 +137,10 @@ def planned(
     chosen = {**default, **{name: value for name, value in given.items() if value is not None}}
     (game,) = _names("protocol", "pacgan" if protocol is None else protocol, PROTOCOLS, most=1)
     count = int(_number("seeds", chosen["seeds"], whole=True))
+    processes = int(_number("jobs", 1 if jobs is None else jobs, whole=True))
+    device = get_default_device().type
+    if device != "cpu" and processes > 1:
+        raise ToyError(f"mixtures: --jobs expects 1 with --device {device}, got {jobs!r}")
     return Plan(
         _names("recipe", chosen["recipe"], CONTENDERS),
         _names("data", chosen["data"], MIXTURES),
@@ -142,7 +148,8 @@ def planned(
         game,
         _number("factor", chosen["factor"]),
         truth,
-        int(_number("jobs", 1 if jobs is None else jobs, whole=True)),
+        processes,
+        device,
     )
 
 

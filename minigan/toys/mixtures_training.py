@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._tensor import Tensor
+from .._tensor import Tensor, tensor
 from ..autograd import no_grad
 from ..cpu.threads import one_blas_thread
 from ..data import PointData, mixture
@@ -27,7 +27,7 @@ from ..metrics.modes import SAMPLES
 from ..plane import SIDE, places
 from ..serialize import SerializeError, read_npz, write_npz
 from .mixtures_protocols import CONTENDERS, PROTOCOLS, Packed
-from .output import ToyError
+from .output import ToyError, host
 from .players import evaluating
 from .truth import TruthPanel
 
@@ -46,6 +46,7 @@ class Job(NamedTuple):
     steps: int
     seed: int
     truth: bool = False
+    device: str = "cpu"
 
     @property
     def file(self) -> str:
@@ -85,6 +86,7 @@ def trainer_of(job: Job) -> Trainer:
         dataclasses.replace(data, labels=None),
         batch_size=protocol.batch * contender.pack,
         seed=job.seed,
+        device=job.device,
     )
 
 
@@ -155,7 +157,7 @@ class Look:
         critic, loss = self.trainer.networks.critic, self.trainer.settings.loss
         pack = critic.size if isinstance(critic, Packed) else 1
         with evaluating(critic):
-            real, fake = critic(Tensor(self.real.points)), critic(Tensor(made))
+            real, fake = (critic(self._there(points)) for points in (self.real.points, made))
         estimate = -wgan_critic(real, fake).item() if loss == "wgan" else None
         bound = (log(2) - bce_critic(real, fake).item() / 2) / pack if loss == "bce" else None
         return {"estimate": estimate, "js_bound": bound}
@@ -171,8 +173,12 @@ class Look:
             packs[:, :, 1:] = others.reshape(1, PARTNERS, critic.size - 1, 2)
             at = packs.reshape(-1, 2)
         with evaluating(critic):
-            heights = critic(Tensor(at)).numpy()
+            heights = host(critic(self._there(at)))
         return heights.reshape(SIDE, SIDE, -1).mean(2)
+
+    def _there(self, points: np.ndarray) -> Tensor:
+        """Points where the networks are."""
+        return tensor(points, device=self.job.device)
 
 
 def keep(folder: Path, job: Job, run: Run) -> None:

@@ -1,7 +1,7 @@
 """The toy ``numpy-memo``: first programs with arrays, and what NumPy prints for them.
 
 Each program is a function of the library that it is written for: ``minigan`` and ``numpy`` give
-these things the same names.
+these things the same names.  Results leave it by ``tolist``, which a tensor on a GPU has too.
 
 >>> sum_of_rows(minigan)
 [2. 2.]
@@ -52,13 +52,13 @@ NUMPY = SimpleNamespace(
 def sum_of_rows(xp: Any) -> None:
     """ones, summed over each row"""
     b = xp.ones((2, 2))
-    print(np.asarray(b.sum(axis=1)))
+    print(np.array(b.sum(axis=1).tolist()))
 
 
 def reshape(xp: Any) -> None:
     """zeros in another shape"""
     a = xp.zeros((2, 2))
-    print(np.asarray(xp.reshape(a, (1, 4))))
+    print(np.array(xp.reshape(a, (1, 4)).tolist()))
 
 
 def constants(xp: Any) -> None:
@@ -87,7 +87,7 @@ def feed(xp: Any) -> None:
     """NumPy arrays go in"""
     x = xp.as_tensor(np.array([7.0]))
     y = xp.as_tensor(np.array([2.0]))
-    print(np.asarray(x * y))
+    print(np.array((x * y).tolist()))
 
 
 def sum_and_product(xp: Any) -> None:
@@ -100,7 +100,7 @@ def matrix_product(xp: Any) -> None:
     """a matrix product"""
     row = xp.tensor([[3.0, 3.0]])
     column = xp.tensor([[2.0], [2.0]])
-    print(np.asarray(xp.matmul(row, column)))
+    print(np.array(xp.matmul(row, column).tolist()))
 
 
 PROGRAMS: tuple[Callable[[Any], None], ...] = (
@@ -132,7 +132,7 @@ def source(program: Callable[[Any], None]) -> str:
     >>> print(source(feed))
     x = minigan.as_tensor(np.array([7.0]))
     y = minigan.as_tensor(np.array([2.0]))
-    print(np.asarray(x * y))
+    print(np.array((x * y).tolist()))
     """
     lines = inspect.getsource(program).splitlines()[2:]
     return textwrap.dedent("\n".join(lines)).replace("xp.", "minigan.")

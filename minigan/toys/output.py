@@ -53,6 +53,15 @@ def fresh_folder(folder: Path, force: bool, parts: str = "") -> Path:
     return folder
 
 
+def host(x: Tensor) -> np.ndarray:
+    """The numbers of ``x`` in the host's memory, without its history: what is measured and drawn.
+
+    >>> host(Tensor(np.ones(2)).requires_grad_())
+    array([1., 1.])
+    """
+    return x.detach().cpu().numpy()
+
+
 def row(what: str, measured: Any, exact: Any, **more: Any) -> dict[str, Any]:
     """A line of a toy's results: a measured number beside the exact one."""
     return {"what": what, "measured": measured, "exact": exact, **more}

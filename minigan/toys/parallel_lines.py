@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._tensor import Tensor
+from .._tensor import Tensor, tensor
 from ..figures import pixels
 from ..gan.objectives import bce_critic
 from ..gan.trainer import stream
@@ -26,7 +26,7 @@ from ..report import save_animation
 from . import rivals
 from .apart import GAUSSIANS, LINES, Apart, Four, best_logit
 from .canvas import EXACT, drawing, label, measured, save
-from .output import progress, row
+from .output import host, progress, row
 from .players import PENALTY
 
 if TYPE_CHECKING:
@@ -146,14 +146,14 @@ def _best_discriminator(folder: Path, seed: int, steps: int) -> list[dict[str, A
     theta = 2.0
     trained = rivals.estimate(GAUSSIANS, theta, steps, seed).discriminator
     x = np.linspace(-4, 6, 301, dtype=np.float32)
-    logit = trained.network(Tensor(np.stack([x, 0 * x], 1))).detach()[:, 0]
+    logit = trained.network(tensor(np.stack([x, 0 * x], 1))).detach().cpu()[:, 0]
     best = best_logit(theta, x)
     rng = Generator().manual_seed(stream(seed, "value of D"))
     count = 100_000
     real = GAUSSIANS.real(count, rng)
-    fake = GAUSSIANS.fake(Tensor(np.float32(theta)), count, rng)
+    fake = GAUSSIANS.fake(tensor(np.float32(theta)), count, rng)
     value = -bce_critic(trained.network(real), trained.network(fake)).item()
-    at_best = [Tensor(best_logit(theta, points.numpy()[:, 0])) for points in (real, fake)]
+    at_best = [Tensor(best_logit(theta, host(points)[:, 0])) for points in (real, fake)]
     value_of_best = -bce_critic(*at_best).item()
     exact = 2 * GAUSSIANS.exact(theta).js - 2 * log(2)
     title = f"A discriminator of N(0, I) and N(({theta:g}, 0), I) after {steps} steps"

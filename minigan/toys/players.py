@@ -13,7 +13,7 @@ from math import log
 import numpy as np
 
 from .. import nn, optim
-from .._tensor import Tensor
+from .._tensor import Tensor, tensor
 from ..autograd import no_grad
 from ..data import DataError
 from ..gan.mlp import mlp_init
@@ -22,6 +22,8 @@ from ..gan.pair import normalise_spectrally
 from ..gan.penalties import gradient_penalty, slopes
 from ..gan.trainer import stream
 from ..generators import Generator
+from ..ops.creation import zeros
+from .output import host
 
 CRITICS = {
     "clip": "weights clipped to ±0.1",
@@ -158,7 +160,8 @@ class Critic:
         places = [real, fake]
         for _ in range(draws):
             one, other = self._pairs(self._measuring, real, fake)
-            share = Tensor(self._measuring.random((len(one), 1), dtype=np.float32))
+            share = self._measuring.random((len(one), 1), dtype=np.float32)
+            share = tensor(share, device=one.device)
             places.append(one * share + other * (1 - share))
         with evaluating(self.network):
             return max(float(slopes(self.network, x).array.max()) for x in places)
@@ -167,14 +170,14 @@ class Critic:
     def _pairs(rng: np.random.Generator, real: Tensor, fake: Tensor) -> list[Tensor]:
         """As many of each, drawn without repetition."""
         count = min(len(real), len(fake))
-        return [x[Tensor(rng.permutation(len(x))[:count])] for x in (real, fake)]
+        return [x[rng.permutation(len(x))[:count]] for x in (real, fake)]
 
     def bound(self) -> float:
         """The product of the layers' operator norms: no slope of f is larger."""
         with evaluating(self.network), no_grad():
-            self.network(Tensor(np.zeros((1, self.dimensions), np.float32)))
+            self.network(zeros(1, self.dimensions, device=self.network[0].weight.device))
         matrices = [layer.weight for layer in self.network if isinstance(layer, nn.Linear)]
-        return float(np.prod([np.linalg.norm(w.array.astype(np.float64), 2) for w in matrices]))
+        return float(np.prod([np.linalg.norm(host(w).astype(np.float64), 2) for w in matrices]))
 
 
 @contextmanager

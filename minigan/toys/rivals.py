@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import optim
-from .._tensor import Tensor, tensor
+from .._tensor import tensor
 from ..autograd import grad
 from ..gan.trainer import stream
 from ..generators import Generator
 from .apart import Apart, Four
+from .output import host
 from .players import Critic, Discriminator
 
 BATCH = 256
@@ -86,7 +87,7 @@ def descend(
         for _ in range(BETWEEN if step else WARM_UP):
             rival.step(family.real(BATCH, rng), family.fake(theta, BATCH, rng))
         path.theta.append(theta.item())
-        path.seen.append(rival.network(Tensor(at)).detach().numpy()[:, 0])
+        path.seen.append(host(rival.network(tensor(at)))[:, 0])
         optimizer.zero_grad()
         say(family.real(BATCH, rng), family.fake(theta, BATCH, rng)).backward()
         optimizer.step()

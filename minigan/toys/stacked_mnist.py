@@ -2,7 +2,8 @@
 
 An image is three random digits, one in each colour: red, green, blue.  That makes 10³ modes, all
 equally frequent, which a classifier of single digits can count in generated images too.  It is
-trained by this engine on the single digits (``minigan.evaluation``) and kept.
+trained by this engine on the single digits (``minigan.evaluation``) and kept; it looks at them on
+the CPU, wherever the DCGAN is trained.
 
 Source: Metz et al. 2016, arXiv 1611.02163, section 3.3.1; the counts as in Srivastava et al. 2017
 (VEEGAN), arXiv 1705.07761.
@@ -20,6 +21,7 @@ import numpy as np
 
 from .. import data as datasets
 from .._tensor import Tensor
+from ..array import get_default_device
 from ..data import DataError, ImageData
 from ..data.images import centred
 from ..evaluation.features import feature_network
@@ -237,7 +239,12 @@ def _train(data: ImageData, plan: Plan, seed: int) -> tuple[Trainer, dict[int, n
     chosen = recipe("dcgan")
     unlabelled = ImageData(data.name, data.images, None, 0)
     trainer = Trainer(
-        chosen, chosen.configure({}), unlabelled, batch_size=chosen.batch_size, seed=seed
+        chosen,
+        chosen.configure({}),
+        unlabelled,
+        batch_size=chosen.batch_size,
+        seed=seed,
+        device=get_default_device().type,
     )
     moments = set(np.linspace(0, plan.steps, MOMENTS + 1).round().astype(int).tolist())
     looks = {0: trainer.generate(_noise(trainer, SHOWN, seed))}

@@ -1,11 +1,12 @@
 """The command ``minigan toy``."""
 
 import json
+import sys
 
 import pytest
 
-from minigan import cli
-from minigan.toys import toy, toy_names
+from minigan import cli, cuda
+from minigan.toys import ToyError, toy, toy_names
 
 
 def call(capsys, *arguments, code=0):
@@ -55,6 +56,26 @@ def test_nothing_is_overwritten_without_force(capsys, tmp_path):
     call(capsys, "numpy-memo", "--out", tmp_path, "--force")
 
 
+def test_without_a_gpu_one_line_says_so_or_the_cpu_does_it(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(cuda, "is_available", lambda: False)
+    folder = tmp_path / "deep" / "memo"
+    out, err = call(capsys, "numpy-memo", "--device", "cuda", "--out", folder, code=2)
+    assert not out and err.startswith("minigan: error: --device cuda: no usable GPU")
+    assert err.count("\n") == 1 and not list(tmp_path.iterdir())
+    _, err = call(capsys, "numpy-memo", "--device", "auto", "--out", folder)
+    assert err.splitlines()[0] == "computing on the CPU (no usable GPU)"
+    assert "device" not in json.loads((folder / "results.json").read_text())
+
+
+def test_from_python_a_missing_device_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # import cupy raises ImportError
+    with pytest.raises(RuntimeError, match="needs CuPy"):
+        toy("numpy-memo").run(tmp_path / "memo", device="cuda")
+    with pytest.raises(ToyError, match='device expects "cpu" or "cuda", got \'cuda:1\''):
+        toy("numpy-memo").run(tmp_path / "memo", device="cuda:1")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -62,6 +83,7 @@ def test_nothing_is_overwritten_without_force(capsys, tmp_path):
         (["numpy-memo", "--seed", "-1"], "--seed"),
         (["numpy-memo", "--out", ""], "--out: expected a path"),
         (["numpy-memo", "twice"], "unrecognized arguments: twice"),
+        (["numpy-memo", "--device", "tpu"], "--device"),
     ],
 )
 def test_mistakes_are_one_line(capsys, tmp_path, monkeypatch, arguments, said):

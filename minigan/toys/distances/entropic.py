@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._tensor import Tensor
+from ..._tensor import tensor
 from ...autograd import no_grad
 from ...data import DataError
 from ...metrics import points as checks
 from ...metrics.transport import distances
+from ...ops.creation import zeros
 from ...ops.softmax import logsumexp
+from ..output import host
 
 # Of the largest distance: potentials in units of ε are then at most 10¹⁰, and rounding, 10⁻¹⁶ of
 # them, is a relative error of 10⁻⁶ in the plan.
@@ -92,20 +94,19 @@ def sinkhorn(
             f"sinkhorn: epsilon expects at least {FINEST:g} of the largest distance, "
             f"{cost.max():.3g}, got {epsilon!r}; take em, or a larger one"
         )
-    scaled = Tensor(cost / epsilon)
-    log_a, log_b = Tensor(np.log(a)), Tensor(np.log(b))
+    scaled, log_a, log_b = (tensor(array) for array in (cost / epsilon, np.log(a), np.log(b)))
     # In units of ε: P = exp(f + g - C/ε)·a·b.
-    f, g = Tensor(np.zeros(len(x))), Tensor(np.zeros(len(y)))
+    f, g = zeros(len(x), dtype="float64"), zeros(len(y), dtype="float64")
     error, done = float("inf"), 0
     while error > tolerance and done < iterations:
         g = -logsumexp((f + log_a).unsqueeze(1) - scaled, 0)
         fitted = -logsumexp((g + log_b).unsqueeze(0) - scaled, 1)
         # The sums of the rows are a·exp(f - fitted) until f is fitted to them.
-        error = float((a * np.abs(np.expm1((f - fitted).array))).sum())
+        error = float((a * np.abs(np.expm1(host(f - fitted)))).sum())
         f, done = fitted, done + 1
-    plan = np.exp((f + log_a).array[:, None] + (g + log_b).array[None] - scaled.array)
+    plan = host(((f + log_a).unsqueeze(1) + (g + log_b) - scaled).exp())
     moved = float((plan * cost).sum())
-    entropy = float((plan * ((f.array[:, None] + g.array[None]) - scaled.array)).sum())
+    entropy = float((plan * host(f.unsqueeze(1) + g - scaled)).sum())
     bias = epsilon * min(_entropy(a), _entropy(b))
     return Sinkhorn(moved, moved + epsilon * entropy, bias, error, done)
 

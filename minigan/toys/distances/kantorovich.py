@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._tensor import Tensor
+from ..._tensor import Tensor, tensor
 from ...data import DataError
 from ...metrics import points as checks
 from ..output import progress
@@ -72,7 +72,7 @@ def dual(
         raise DataError(f"dual: kind expects one of {', '.join(CRITICS)}; got {kind!r}")
     steps, every = checks.whole("dual", "steps", steps, 1), checks.whole("dual", "every", every, 1)
     seed = checks.whole("dual", "seed", seed, 0)
-    real, fake = (Tensor(points.astype(np.float32)) for points in (x, y))
+    real, fake = (tensor(points.astype(np.float32)) for points in (x, y))
     critic = Critic(kind, x.shape[1], seed)
     found = [_look(critic, real, fake, 0)]
     for step in progress(range(1, steps + 1), f"critic ({kind})"):

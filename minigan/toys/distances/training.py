@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import optim
-from ..._tensor import Tensor
+from ..._tensor import Tensor, tensor
 from ...autograd import no_grad
 from ...data.mixtures import mixture
 from ...figures import pixels
@@ -15,7 +15,7 @@ from ...gan.objectives import wgan_generator
 from ...gan.trainer import stream
 from ...generators import Generator
 from ..canvas import drawing, label, measured
-from ..output import progress
+from ..output import host, progress
 from ..players import Critic, evaluating, network
 from ..truth import TruthPanel
 
@@ -51,20 +51,21 @@ def train(steps: int, every: int, seed: int) -> History:
     generator = network([LATENT, 64, 64, 2], rng)
     critic = Critic("gp", 2, seed, penalty=1.0)
     optimizer = optim.Adam(generator.parameters(), 3e-4, betas=(0.5, 0.9))
-    real_set = Tensor(data[:2000])
+    real_set = tensor(data[:2000])
     same_noise = _noise(rng, 2000)
     history = History(panel, [], [])
     for step in progress(range(steps + 1), "generator"):
         for _ in range(CRITIC_STEPS):
-            real = Tensor(data[rng.rng.integers(0, len(data), BATCH)])
+            real = tensor(data[rng.rng.integers(0, len(data), BATCH)])
             critic.step(real, generator(_noise(rng, BATCH)))
         if step % every == 0 or step == steps:
             with no_grad():
                 fakes = generator(same_noise)
                 estimate = critic.difference(real_set, fakes).item()
-            distances = panel.measure(fakes)
+            made = host(fakes)
+            distances = panel.measure(made)
             history.moments.append(Moment(step, estimate, distances))
-            history.frames.append(_frame(step, critic, data[:500], fakes.numpy()[:500], estimate,
+            history.frames.append(_frame(step, critic, data[:500], made[:500], estimate,
                                          distances["em"]))  # fmt: skip
         optimizer.zero_grad()
         wgan_generator(critic.network(generator(_noise(rng, BATCH)))).backward()
@@ -73,7 +74,7 @@ def train(steps: int, every: int, seed: int) -> History:
 
 
 def _noise(rng: Generator, count: int) -> Tensor:
-    return Tensor(rng.rng.standard_normal((count, LATENT), dtype=np.float32))
+    return tensor(rng.rng.standard_normal((count, LATENT), dtype=np.float32))
 
 
 @no_grad()
@@ -82,7 +83,7 @@ def _frame(
 ) -> np.ndarray:
     across, up = np.meshgrid(SIDE, SIDE)
     with evaluating(critic.network):
-        heights = critic.network(Tensor(np.stack([across.ravel(), up.ravel()], 1))).numpy()
+        heights = host(critic.network(tensor(np.stack([across.ravel(), up.ravel()], 1))))
     with drawing(f"WGAN-GP on a ring, step {step}", size=(5.2, 5.2)) as (figure, axes):
         each = axes[0, 0]
         each.contour(across, up, heights.reshape(across.shape), 14, cmap="gray", linewidths=0.8)
