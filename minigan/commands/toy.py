@@ -35,7 +35,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--device",
         choices=("cpu", "cuda", "auto"),
         default="cpu",
-        help="where its networks compute (cpu: they are small, a GPU has little to do)",
+        help="where its networks compute (cpu, as they are small)",
     )
     for name, (words, kind) in _options().items():
         toy.add_argument(flag(name), help=words, **kind)

@@ -140,7 +140,9 @@ def planned(
     processes = int(_number("jobs", 1 if jobs is None else jobs, whole=True))
     device = get_default_device().type
     if device != "cpu" and processes > 1:
-        raise ToyError(f"mixtures: --jobs expects 1 with --device {device}, got {jobs!r}")
+        raise ToyError(
+            f"mixtures: --jobs expects 1 with --device {device}, where all share a GPU, got {jobs!r}"
+        )
     return Plan(
         _names("recipe", chosen["recipe"], CONTENDERS),
         _names("data", chosen["data"], MIXTURES),

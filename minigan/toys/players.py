@@ -1,6 +1,7 @@
 """The small networks of the toys: a discriminator, and critics kept Lipschitz in three ways.
 
-They are the image GANs' own: the same layers and start, objectives, penalties and optimizers.
+They are the image GANs' own: the same layers and start, objectives, penalties and optimizers.  They
+live on the default device of when they are made.
 """
 
 from __future__ import annotations

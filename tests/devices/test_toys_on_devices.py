@@ -196,7 +196,8 @@ def test_several_processes_are_for_the_cpu(cuda_device, tmp_path, capsys):
     asked = ["toy", "mixtures", "--device", cuda_device, "--jobs", "2"]
     assert cli.main([*asked, "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    assert said == "minigan: error: mixtures: --jobs expects 1 with --device cuda, got '2'\n"
+    assert said.startswith("minigan: error: mixtures: --jobs expects 1 with --device cuda")
+    assert said.endswith("got '2'\n") and said.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 

@@ -3,7 +3,8 @@
     P_ε = argmin over couplings P of  ⟨P, C⟩ + ε·KL(P ‖ a⊗b),     C_ij = ‖x_i - y_j‖
 
 Sinkhorn's iteration finds it: potentials f and g are made to fit the rows' and the columns' sums
-in turn, here with the engine's ``logsumexp``, so that a small ε does not underflow.
+in turn, here with the engine's ``logsumexp`` on the default device, so that a small ε does not
+underflow.
 """
 
 from __future__ import annotations
