@@ -141,7 +141,8 @@ def planned(
     device = get_default_device().type
     if device != "cpu" and processes > 1:
         raise ToyError(
-            f"mixtures: --jobs expects 1 with --device {device}, where all share a GPU, got {jobs!r}"
+            f"mixtures: --jobs expects 1 with --device {device}, where runs share a GPU, "
+            f"got {jobs!r}"
         )
     return Plan(
         _names("recipe", chosen["recipe"], CONTENDERS),

@@ -64,10 +64,8 @@ def test_numpy_memo(cuda_device, tmp_path):
 
 
 def test_the_command_takes_the_gpu(cuda_device, tmp_path, capsys):
-    for device, found in (("auto", "cuda"), ("cpu", None)):
-        folder = tmp_path / device
-        assert cli.main(["toy", "numpy-memo", "--device", device, "--out", str(folder)]) == 0
-        assert json.loads((folder / "results.json").read_text()).get("device") == found
+    assert cli.main(["toy", "numpy-memo", "--device", "auto", "--out", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "results.json").read_text())["device"] == "cuda"
     assert "computing on" not in capsys.readouterr().err
 
 
