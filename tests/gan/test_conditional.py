@@ -180,9 +180,9 @@ def test_the_slope_around_real_images_is_of_their_own_class():
         ("dragan", {"label_at": "input", "network": "dcgan", "critic_norm": "none", "lr": "1e-3"}),
     ],
 )
-def test_200_steps_make_the_generator_draw_the_class_asked_for(name, options):
+def test_300_steps_make_the_generator_draw_the_class_asked_for(name, options):
     t = trainer(name, **options)
-    for _ in range(200):
+    for _ in range(300):
         row = t.train_step()
     noise = np.random.default_rng(1).standard_normal((30, t.networks.latent), dtype=np.float32)
     asked = np.arange(30) % CLASSES
