@@ -174,6 +174,15 @@ def module_for(device: Device | str | None) -> ModuleType:
     return module
 
 
+def made(name: str, device: Device | str | None, *arguments: Any, **options: Any) -> Array:
+    """What the array modules' function of that name makes, on ``device`` (None: the default)."""
+    module, device = module_for(device), or_default(device)
+    if module is np:
+        return getattr(np, name)(*arguments, **options)
+    with module.cuda.Device(Device(device).index):
+        return getattr(module, name)(*arguments, **options)
+
+
 def device_of(array: Array) -> Device:
     """The device on which ``array`` lives."""
     return Device("cpu") if isinstance(array, np.ndarray) else Device(f"cuda:{array.device.id}")

@@ -12,7 +12,7 @@ import numpy as np
 from .. import array as arrays
 from .. import generators
 from .._tensor import Tensor, tensor
-from ..array import Device, get_default_dtype, module_for
+from ..array import Device, get_default_dtype, made
 from ..generators import Generator, rng_on
 from ._common import as_tensor as as_tensor_only
 from ._common import size_from
@@ -53,7 +53,7 @@ def full(
     fill_value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
     dtype = arrays.result_dtype(fill_value) if dtype is None else np.dtype(dtype)
     shape = size_from("full", (size,))
-    return finish(module_for(device).full(shape, fill_value, dtype=dtype), requires_grad)
+    return finish(made("full", device, shape, fill_value, dtype=dtype), requires_grad)
 
 
 def zeros(
@@ -81,7 +81,8 @@ def empty(
 ) -> Tensor:
     """A tensor whose values are whatever the memory held."""
     dtype = get_default_dtype() if dtype is None else dtype
-    return finish(module_for(device).empty(shape_of("empty", sizes, size), dtype), requires_grad)
+    array = made("empty", device, shape_of("empty", sizes, size), dtype)
+    return finish(array, requires_grad)
 
 
 def full_like(
@@ -138,7 +139,7 @@ def arange(
         raise RuntimeError(f"arange: a step of {step} does not lead from {start} to {end}")
     if dtype is None and any(isinstance(bound, float) for bound in (start, end, step)):
         dtype = get_default_dtype()
-    return finish(module_for(device).arange(start, end, step, dtype=dtype), requires_grad)
+    return finish(made("arange", device, start, end, step, dtype=dtype), requires_grad)
 
 
 def linspace(
@@ -154,7 +155,7 @@ def linspace(
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
     dtype = get_default_dtype() if dtype is None else np.dtype(dtype)
-    array = module_for(device).linspace(start, end, steps).astype(dtype)
+    array = made("linspace", device, start, end, steps).astype(dtype)
     return finish(array, requires_grad)
 
 
@@ -164,7 +165,7 @@ def eye(
     """The identity matrix of n rows (and m columns)."""
     if n < 0 or (m or 0) < 0:
         raise RuntimeError(f"eye: expected lengths of at least 0, got {n} and {m}")
-    array = module_for(device).eye(n, m, dtype=dtype or get_default_dtype())
+    array = made("eye", device, n, m, dtype=dtype or get_default_dtype())
     return finish(array, requires_grad)
 
 

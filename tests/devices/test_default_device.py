@@ -3,6 +3,7 @@
 import sys
 import threading
 
+import fakegpu
 import numpy as np
 import pytest
 
@@ -81,6 +82,14 @@ def test_a_new_tensor_is_made_on_it_unless_told_otherwise(fake, make):
     assert make().device == "cuda"
     minigan.set_default_device(None)
     assert make().device == "cpu"
+
+
+@pytest.mark.parametrize("make", FACTORIES.values(), ids=FACTORIES)
+def test_a_gpu_with_a_number_is_that_gpu(monkeypatch, make):
+    fakegpu.install(monkeypatch, devices=2)
+    assert make(device="cuda:1").device == "cuda:1"
+    with minigan.device("cuda:1"):
+        assert make().device == "cuda:1" and make(device="cuda").device == "cuda:0"
 
 
 @pytest.mark.parametrize("make", ELSEWHERE.values(), ids=ELSEWHERE)
