@@ -12,7 +12,6 @@ import atexit
 import json
 import os
 import platform
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -161,8 +160,6 @@ def _no_rank_waits_for_ever() -> Iterator[Callable[[Callable[[], Result]], Resul
 
     def end() -> None:
         if code is not None:
-            sys.stdout.flush()
-            sys.stderr.flush()
             group.mpi.abort(code)
 
     if group.size > 1:

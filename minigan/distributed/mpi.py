@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import Any
 
 import numpy as np
 
 from .work import Work
 
+MOMENT = 0.5  # seconds
 OPERATIONS = {"sum": "SUM", "avg": "SUM", "min": "MIN", "max": "MAX", "product": "PROD"}
 
 
@@ -67,7 +70,13 @@ class Mpi:
         return Work(self.comm.Ibarrier().Test)
 
     def abort(self, code: int) -> None:
-        """End all ranks at once; ``mpiexec`` exits with ``code``."""
+        """End all ranks; ``mpiexec`` exits with ``code``.
+
+        It drops what it has not yet passed on of the ranks' output, so it is given a moment before.
+        """
+        sys.stdout.flush()
+        sys.stderr.flush()
+        time.sleep(MOMENT)
         self.world.Abort(code)
 
 

@@ -167,8 +167,6 @@ def init_process_group(
 def _end_the_others() -> None:
     """At the end of this program: if an exception brought it about, nobody must wait for it."""
     if hasattr(sys, "last_value"):  # its traceback has been printed
-        sys.stdout.flush()
-        sys.stderr.flush()
         _default.mpi.abort(130 if isinstance(sys.last_value, KeyboardInterrupt) else 1)
 
 
