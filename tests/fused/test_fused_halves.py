@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from kernels.posing import NEEDED, pose
+from kernels.posing import pose
+from machine import needs_emulator
 from numpy.testing import assert_array_equal
 
 from minigan import fused
@@ -63,7 +64,7 @@ def test_other_dtypes_are_not_rounded():
         assert fused.rounded(x) is x
 
 
-@NEEDED
+@needs_emulator
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 4), (), (1,)])
 def test_on_a_gpu_each_is_a_launch(monkeypatch, shape):
     launched = pose(monkeypatch)
@@ -71,7 +72,7 @@ def test_on_a_gpu_each_is_a_launch(monkeypatch, shape):
     assert launched == ["packed", "rounded", "unpacked"]
 
 
-@NEEDED
+@needs_emulator
 @pytest.mark.parametrize("laid", [lambda x: x.T, lambda x: x[:, ::2], lambda x: x[:0]])
 def test_what_the_kernels_are_not_made_for_goes_the_plain_way(monkeypatch, laid):
     launched = pose(monkeypatch)
