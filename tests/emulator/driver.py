@@ -13,6 +13,7 @@ intrinsics in their ``_sync`` form; no ``return`` before a barrier; no grid-wide
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import functools
@@ -127,10 +128,17 @@ def compiled(path: Path, macros=(), architecture: int = 75, sanitize=()) -> Path
         partial = library.with_suffix(f".{os.getpid()}")
         _gxx(*language, *macros, *code, "-o", str(partial), text=f"{text}\n{tail}")
         os.replace(partial, library)
-    for old in folder.iterdir():  # what no test has asked for this week
-        if old.stat().st_mtime < time.time() - WEEK:
-            old.unlink(missing_ok=True)
+    _forget(folder)
     return library
+
+
+def _forget(folder: Path) -> None:
+    """What no test has asked for this week."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # another process's, moved or forgotten
+                if entry.stat().st_mtime < time.time() - WEEK:
+                    os.unlink(entry.path)
 
 
 # ------------------------------------------------------------------------------- memory

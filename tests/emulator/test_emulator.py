@@ -1,5 +1,7 @@
 """The emulator computes what a GPU would, and reports what a GPU would silently get wrong."""
 
+import os
+
 import numpy as np
 import pytest
 from emulator import driver
@@ -307,6 +309,21 @@ def test_a_file_is_compiled_again_when_it_or_its_header_or_a_macro_changes(tmp_p
         assert found[path] == (text, plus)
     assert len(found) == 3
     assert len(list((tmp_path / "cache").glob("*.so"))) == 3
+
+
+def test_what_nobody_has_asked_for_is_forgotten_whatever_else_happens_to_the_folder(
+    tmp_path, monkeypatch
+):
+    """Another process's unfinished file may be gone between its name and its date."""
+    monkeypatch.setenv("MINIGAN_EMULATOR_CACHE", str(tmp_path))
+    old, moved = tmp_path / "old.so", tmp_path / "moved.123"
+    old.write_bytes(b"")
+    os.utime(old, (0, 0))
+    moved.symlink_to(tmp_path / "nowhere")
+    source = tmp_path / "new.cu"
+    source.write_text('extern "C" __global__ void one(float* y) { y[0] = 1; }\n')
+    assert driver.compiled(source).exists()
+    assert not old.exists()
 
 
 def test_what_does_not_compile_says_where(tmp_path, monkeypatch):
