@@ -48,7 +48,6 @@ WAYS = (
     "import minigan; part = minigan.{}",
     "from minigan import {} as part",
     "import minigan.{} as part",
-    "from minigan import *; part = {}",
 )
 
 
@@ -73,6 +72,11 @@ def test_every_part_is_found_by_every_way_to_ask_for_it(found, name):
     for way in WAYS:
         assert f"{way.format(name)!r}: minigan.{name}" in found
     assert name in dir(minigan)
+
+
+def test_a_star_brings_every_part():
+    program = f"from minigan import *\nfor name in {minigan._LATER}: print(eval(name).__name__)"
+    assert python("-c", program).split() == [f"minigan.{name}" for name in minigan._LATER]
 
 
 def test_every_public_name_is_listed_once_and_is_there():
