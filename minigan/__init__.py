@@ -43,7 +43,6 @@ with _console.package_imports():
         set_grad_enabled,
     )
     from .backends import use_deterministic_algorithms
-    from .checker import GradcheckError, gradcheck
     from .cpu.threads import get_num_threads, set_num_threads
     from .generators import (
         Generator,
@@ -160,7 +159,6 @@ with _console.package_imports():
     from .ops.softmax import log_softmax, logsumexp, softmax
     from .ops.sorting import argsort, count_nonzero, masked_select, nonzero, sort, topk
     from .ops.steps import ceil, floor, round, trunc
-    from .saving import load, save
 
 if _typing.TYPE_CHECKING:
     from . import (
@@ -177,6 +175,8 @@ if _typing.TYPE_CHECKING:
         toys,
         utils,
     )
+    from .checker import GradcheckError, gradcheck
+    from .saving import load, save
 
 clip = clamp
 true_divide = divide = div
@@ -198,17 +198,26 @@ _LATER = (
     *("comparison", "data", "debug", "distributed", "evaluation", "gan", "losses", "metrics"),
     *("nn", "optim", "toys", "utils"),
 )
+_LATER_FROM = {
+    "GradcheckError": "checker",
+    "gradcheck": "checker",
+    "load": "saving",
+    "save": "saving",
+}
 
 
 def __getattr__(name: str) -> _typing.Any:
     """What tensors do without is imported when it is first asked for (PEP 562)."""
     if name in _LATER:
         return _import_module(f"{__name__}.{name}")
+    if name in _LATER_FROM:
+        found = getattr(_import_module(f"{__name__}.{_LATER_FROM[name]}"), name)
+        return globals().setdefault(name, found)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, *_LATER_FROM})
 
 
 __all__ = [_name for _name in __dir__() if not _name.startswith("_")]

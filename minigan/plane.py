@@ -16,7 +16,6 @@ import numpy as np
 
 from .data import PointData
 from .figures import MARKERS, canvas, class_colours, drawing, pixels
-from .metrics import mode_score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +49,8 @@ class Scene(NamedTuple):
         """How much of it ``points`` (N, 2) cover, in words; nothing where there are no modes."""
         if not len(self.modes) or not len(points):
             return ""
+        from .metrics import mode_score
+
         modes, quality = mode_score(points, self.modes, self.std)
         return f"{modes} of {len(self.modes)} modes, {100 * quality:.1f} % within 3 std of one"
 

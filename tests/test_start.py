@@ -34,14 +34,20 @@ def test_what_tensors_do_without_is_loaded_when_it_is_asked_for():
 import json, sys, minigan
 before = [m for m in sys.modules if m.startswith("minigan.")]
 functional = minigan.nn.functional
-print(json.dumps([before, functional.__name__, "minigan.nn" in sys.modules]))
+loaded = "minigan.nn" in sys.modules
+convolving = ["minigan.conv.cpu" in sys.modules]
+functional.conv2d(minigan.ones(1, 1, 3, 3), minigan.ones(1, 1, 2, 2))
+convolving.append("minigan.conv.cpu" in sys.modules)
+print(json.dumps([before, functional.__name__, loaded, convolving]))
 """
-    before, name, loaded = json.loads(python("-c", program))
+    before, name, loaded, convolving = json.loads(python("-c", program))
     later = {f"minigan.{part}" for part in minigan._LATER}
+    later |= {f"minigan.{module}" for module in minigan._LATER_FROM.values()}
     assert not [m for m in before if ".".join(m.split(".")[:2]) in later]
     assert "minigan.ops" in before
     assert name == "minigan.nn.functional"
     assert loaded
+    assert convolving == [False, True]
 
 
 WAYS = (
@@ -79,6 +85,18 @@ def test_a_star_brings_every_part():
     assert python("-c", program).split() == [f"minigan.{name}" for name in minigan._LATER]
 
 
+@pytest.mark.parametrize(("name", "module"), minigan._LATER_FROM.items())
+def test_what_is_loaded_later_is_the_same_by_every_way_to_ask_for_it(name, module):
+    program = f"""
+from minigan import {name} as found
+import minigan, sys
+from minigan import *
+print(found is minigan.{name} is {name} is sys.modules["minigan.{module}"].{name})
+"""
+    assert python("-c", program).strip() == "True"
+    assert name in dir(minigan)
+
+
 def test_every_public_name_is_listed_once_and_is_there():
     assert len(minigan.__all__) == len(set(minigan.__all__))
     assert set(minigan.__all__) <= set(dir(minigan))
@@ -100,8 +118,9 @@ def test_static_tools_see_what_is_loaded_later():
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
     assert ast.unparse(block.test) == "_typing.TYPE_CHECKING"
-    names = [alias.name for node in block.body for alias in node.names]
-    assert tuple(names) == minigan._LATER
+    names = {node.module: [alias.name for alias in node.names] for node in block.body}
+    assert tuple(names.pop(None)) == minigan._LATER
+    assert {name: module for module in names for name in names[module]} == minigan._LATER_FROM
 
 
 # -- Ctrl-C while the command starts

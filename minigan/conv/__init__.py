@@ -17,26 +17,35 @@ less there than as operations of their own.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from types import ModuleType
 from typing import Any
 
 from .. import fused
 from ..array import Array, array_module
-from . import cpu
 from .activation import NONE, Activation
-from .cpu import algorithm
 from .geometry import Geometry
 from .kept import NOTHING, Kept
 
-_routines = {"numpy": cpu}
+_routines: dict[str, ModuleType] = {}  # by array module, imported when first convolved with
 
 
-def _backend(array: Array):
+def _backend(array: Array) -> ModuleType:
     name = array_module(array).__name__
     if name not in _routines:
-        from . import cuda
-
-        _routines[name] = cuda
+        if name == "numpy":
+            from . import cpu as routines
+        else:
+            from . import cuda as routines
+        _routines[name] = routines
     return _routines[name]
+
+
+def algorithm(name: str) -> AbstractContextManager[None]:
+    """A block in which convolutions on the CPU use one algorithm wherever it fits."""
+    from . import cpu
+
+    return cpu.algorithm(name)
 
 
 def _call(
@@ -44,9 +53,7 @@ def _call(
 ) -> Array:
     """The device's routine, which rounds by itself on a GPU."""
     backend = _backend(operands[0])
-    if (
-        low and backend is cpu
-    ):  # rounded copies are new each time: nothing made of them serves again
+    if low and backend is _routines.get("numpy"):  # copies are new: what is made of them is too
         operands, others = tuple(map(fused.rounded, operands)), (*others[:-1], NOTHING)
     elif low:
         options["low"] = True

@@ -1,4 +1,7 @@
-"""One door to every data set: its name and options in, arrays out."""
+"""One door to every data set: its name and options in, arrays out.
+
+What reads a kind of files is imported when such files are asked for.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from minigan.data.cifar10 import load_cifar10
-from minigan.data.folder import count_folder, load_folder
-from minigan.data.glyph_cache import COUNTS, load_glyphs
 from minigan.data.idx import count_mnist, load_mnist
 from minigan.data.images import DataError, ImageData, resized, whole_number
 from minigan.data.mixtures import COUNTS as POINTS
@@ -80,14 +80,22 @@ def count(
     kind, folders = parsed(name)
     _expect_split(split)
     if kind == "glyphs":
+        from minigan.data.glyph_cache import COUNTS
+
         return COUNTS[split]
     if kind == "mnist":
         return count_mnist(split, data_dir)
     if kind == "cifar10":
+        from minigan.data.cifar10 import load_cifar10
+
         return len(load_cifar10(split, data_dir))
     if kind in MIXTURES:
         return POINTS[split]
-    return count_folder(folders[0], split) if kind == "folder" else count_pairs(folders, split)
+    if kind == "pairs":
+        return count_pairs(folders, split)
+    from minigan.data.folder import count_folder
+
+    return count_folder(folders[0], split)
 
 
 def load(
@@ -171,15 +179,24 @@ def load(
     if kind in MIXTURES:
         return load_mixture(name, split, count)
     if kind == "folder":
+        from minigan.data.folder import load_folder
+
         if labels is not None:
             options["labels"] = Path(labels).expanduser()
         return load_folder(folders[0], split, count=count, **options)
     if kind == "pairs":
         return load_pairs(folders, split, count=count, **options)
     if kind == "glyphs":
+        from minigan.data.glyph_cache import load_glyphs
+
         data = load_glyphs(split, count)
     else:
-        data = (load_mnist if kind == "mnist" else load_cifar10)(split, data_dir)
+        if kind == "mnist":
+            data = load_mnist(split, data_dir)
+        else:
+            from minigan.data.cifar10 import load_cifar10
+
+            data = load_cifar10(split, data_dir)
         if count is not None and count > len(data):
             raise DataError(
                 f"count: expected at most the {len(data)} images of {name} {split}, got {count}"

@@ -13,7 +13,6 @@ from typing import Literal
 
 from ..data import DataError, PointData, is_points
 from . import settings as common
-from .points_view import on_plane
 from .recipes import recipe
 from .schema import Recipe
 from .values import SettingError
@@ -49,6 +48,8 @@ def on_points(chosen: Recipe) -> Recipe:
     """
     if not has_choice(chosen):
         raise DataError(f"data set: {chosen.name} needs images, not points")
+    from .points_view import on_plane
+
     return replace(
         chosen,
         settings=_settings(chosen.settings),
