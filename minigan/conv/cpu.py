@@ -82,11 +82,15 @@ def fits(name: str, routine: str, g: Geometry, c: int, k: int, dtype: np.dtype) 
     return name != "residues" or routine == "dgrad"
 
 
-def _gain(g: Geometry, m: int, c: int, k: int) -> float:
-    """Multiplications saved by F(m×m, r×r) for each number that is transformed."""
-    r, inputs = g.R // g.stride[0], g.stride[0] ** 2 * c
+def _spread(g: Geometry, m: int) -> float:
+    """Multiplications by F(m×m, r×r) for each output and channel."""
     whole = m * -(-g.P // m) * m * -(-g.Q // m) / (g.P * g.Q)  # 1 where tiles fit exactly
-    spread = (m + r - 1) ** 2 / m**2 * whole
+    return (m + g.R // g.stride[0] - 1) ** 2 / m**2 * whole
+
+
+def _gain(g: Geometry, spread: float, c: int, k: int) -> float:
+    """Multiplications saved for each number that is transformed."""
+    r, inputs = g.R // g.stride[0], g.stride[0] ** 2 * c
     return (r * r - spread) / spread * inputs * k / (inputs + k)
 
 
@@ -97,13 +101,13 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
         return routine != "fprop" and c > 1 and pixels >= 1024 and g.R * g.S > 1
     if name == "thin":
         return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1
-    if name == "dense":  # with two taps per stride it saves no more than the larger tiles below
-        many = pixels >= 1024 and min(g.stride[0] ** 2 * c, k) >= 64
-        return many and g.R // g.stride[0] == 3
+    if name == "dense":  # where tiles are few, large filters are fetched too often
+        enough = n * dense.tiles(g) >= g.stride[0] ** 2 * c * k / 2048
+        return enough and pixels >= 1024 and _gain(g, dense.spread(g), c, k) > 60
     if name == "winograd4":
-        return pixels >= 4096 and g.P % 4 == g.Q % 4 == 0 and _gain(g, 4, c, k) > 400
+        return pixels >= 4096 and g.P % 4 == g.Q % 4 == 0 and _gain(g, _spread(g, 4), c, k) > 400
     if name == "winograd2":
-        return pixels >= 512 and _gain(g, 2, c, k) > (90 if routine == "wgrad" else 50)
+        return pixels >= 512 and _gain(g, _spread(g, 2), c, k) > (90 if routine == "wgrad" else 50)
     if name == "residues":  # its filters are copied: that takes some pixels to pay
         beyond = g.H * g.W / (g.stride[0] * g.stride[1] * g.P * g.Q)  # it makes more than y sees
         many = pixels >= 512 and (4 * c > k or g.stride == (1, 1))
@@ -115,11 +119,11 @@ def choose(routine: str, g: Geometry, n: int, c: int, k: int, dtype: Any = np.fl
     """The name of the algorithm for "fprop", "dgrad" or "wgrad" of x (n, c, H, W), y (n, k, P, Q).
 
     >>> choose("fprop", Geometry(32, 32, 4, 4, (2, 2), (1, 1, 1, 1)), 64, 128, 256)
-    'winograd2'
+    'dense'
     """
     for name in (*reversed(_forced), *ALGORITHMS):
-        pays = name in _forced or _pays(name, routine, g, n, c, k)
-        if pays and fits(name, routine, g, c, k, np.dtype(dtype)):
+        possible = fits(name, routine, g, c, k, np.dtype(dtype))
+        if possible and (name in _forced or _pays(name, routine, g, n, c, k)):
             return name
     raise AssertionError("im2col fits everything")
 

@@ -1,17 +1,21 @@
-"""Winograd's algorithm on small images, with transforms that are matrix products themselves.
+"""Winograd's algorithm with transforms that are matrix products themselves.
 
 ``winograd.py`` derives y = Aᵀ [(G w) ⊙ (B x)] and transforms images by additions: many short array
-operations, which on small images take longer than the products that they save.  An
-image of up to 8×8 outputs is small enough to be transformed whole, all of its tiles at once, by one
-matrix (``dense_plan.py``).  With the image's blocks as a matrix (L·L', s·s·C):
+operations, each a walk through memory.  Here a few neighbouring tiles, those of a row and a band of
+the image, are transformed by one matrix (``dense_plan.py``), which multiplies more and walks less.
+With the blocks of pixels that a row of tiles reads as a matrix:
 
     fprop   V = T blocks,   Y = O [V U],     U = G w
-    dgrad   V = Oᵀ y,       blocks = Tᵀ [V Uᵀ]
+    dgrad   V = Oᵀ y,       blocks = Σ over rows of tiles Tᵀ [V Uᵀ]
     wgrad   w = Gᵀ [(T blocks)ᵀ (Oᵀ y)]
 
-where [ ] is a product for each place: of all images and tiles by channels with channels by
-channels.  From 14×14 to 7×7 pixels with 4×4 filters and stride 2 there are 81 such places, for
-which the plain algorithm multiplies 196 times.
+where [ ] is a product for each place: of all tiles by channels with channels by channels.  From
+14×14 to 7×7 pixels with 4×4 filters and stride 2 there are 25 places in each of 4 tiles, where the
+plain algorithm multiplies 196 times.
+
+V and the products lie in memory by places, then columns of tiles in a band, bands, images, rows of
+tiles and channels: so both the transform of a row of tiles and the product of a place are plain
+matrices.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ import numpy as np
 
 from ..cpu import copies, memory
 from ..cpu.threads import parallel, scratch
-from .dense_plan import Group, Plan, plan_of
+from .dense_plan import Plan, plan_of
 from .geometry import Geometry
 from .kept import NOTHING, Kept
 from .layout import nchw, nhwc
@@ -30,12 +34,21 @@ from .layout import nchw, nhwc
 KEY = 0  # under which transforms are kept: winograd.py uses its m
 PIECE_BYTES = 32 << 20  # of transforms of images at a time
 TASK_BYTES = 1 << 20  # of blocks that are transformed by one call
-PLACES = 16  # whose products are one task
 
 
 def fits(g: Geometry) -> bool:
     """What a plan can be made for."""
     return Plan.fits(g)
+
+
+def tiles(g: Geometry) -> int:
+    """Of an image."""
+    return plan_of(g).size(1) // plan_of(g).places
+
+
+def spread(g: Geometry) -> float:
+    """Multiplications for each output and channel."""
+    return plan_of(g).size(1) / (g.P * g.Q)
 
 
 def fprop(g: Geometry, x, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
@@ -44,10 +57,10 @@ def fprop(g: Geometry, x, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
     dtype, cc = np.result_type(x, w), plan.s**2 * c
     u = kept.filters(KEY, w, lambda w: _filters(plan, w))
     y = memory.empty((n, g.P, g.Q, k), dtype)
-    room = kept.room("x", KEY, x, (plan.places * n * cc,), dtype)
+    room = kept.room("x", KEY, x, (plan.size(n) * cc,), dtype)
     for part in _pieces(plan, n, cc + k, dtype):
         v = _inputs(plan, x[part], _part(plan, room, part, cc, dtype))
-        products = memory.empty((plan.places, *v.shape[1:-1], k), dtype)
+        products = _part(plan, None, part, k, dtype)
         _multiply(plan, v, u, products)
         _outputs(plan, products, y[part], b)
     return nchw(y)
@@ -59,10 +72,10 @@ def dgrad(g: Geometry, y, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
     dtype, cc = np.result_type(y, w), plan.s**2 * c
     u = kept.filters(KEY, w, lambda w: _filters(plan, w)).transpose(0, 2, 1)
     x = memory.empty((n, g.H, g.W, c), dtype)
-    room = kept.room("y", KEY, y, (plan.places * n * k,), dtype)
+    room = kept.room("y", KEY, y, (plan.size(n) * k,), dtype)
     for part in _pieces(plan, n, cc + k, dtype):
         given = _outputs_back(plan, y[part], _part(plan, room, part, k, dtype))
-        v = memory.empty((plan.places, *given.shape[1:-1], cc), dtype)
+        v = _part(plan, None, part, cc, dtype)
         _multiply(plan, given, u, v)
         _inputs_back(plan, v, x[part], b)
     return nchw(x)
@@ -72,7 +85,7 @@ def wgrad(g: Geometry, x, y, kept: Kept = NOTHING) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
     plan, (n, c), k = plan_of(g), x.shape[:2], y.shape[1]
     dtype, cc = np.result_type(x, y), plan.s**2 * c
-    total = memory.empty((len(plan.G), cc, k), dtype)
+    total = memory.empty((plan.places, cc, k), dtype)
     if not n:
         total[...] = 0
     all_v, all_given = kept.get("x", KEY, x), kept.get("y", KEY, y)
@@ -91,8 +104,9 @@ def wgrad(g: Geometry, x, y, kept: Kept = NOTHING) -> np.ndarray:
 
 
 def _pieces(plan: Plan, n: int, channels: int, dtype: np.dtype) -> Iterator[slice]:
-    """The batch in pieces whose transforms are not too large."""
-    step = max(1, PIECE_BYTES // (plan.places * channels * dtype.itemsize))
+    """The batch in pieces of nearly one size, whose transforms are not too large."""
+    count = max(1, -(-plan.size(n) * channels * dtype.itemsize // PIECE_BYTES))
+    step = max(1, -(-n // count))
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 
@@ -100,51 +114,39 @@ def _pieces(plan: Plan, n: int, channels: int, dtype: np.dtype) -> Iterator[slic
 def _part(
     plan: Plan, room: np.ndarray | None, part: slice, channels: int, dtype: np.dtype
 ) -> np.ndarray:
-    """(places, images, channels): a piece of ``room``, or of its own."""
-    shape = (plan.places, part.stop - part.start, channels)
+    """(places·columns of tiles, bands, images, rows of tiles, channels): a piece of ``room``, or
+    new."""
+    count = part.stop - part.start
+    shape = (plan.places * plan.wide, plan.bands, count, len(plan.rows), channels)
     if room is None:
         return memory.empty(shape, dtype)
-    row = plan.places * channels
-    return room[row * part.start : row * part.stop].reshape(shape)
+    return room[plan.size(part.start) * channels : plan.size(part.stop) * channels].reshape(shape)
 
 
-def _for_places(plan: Plan, task: Callable[[Group, slice, slice], None]) -> None:
-    """task(group, places, their filters) for all, some filters at a time."""
-    tasks = []
-    for group in plan.groups:
-        first, last = group.filters.start, group.filters.stop
-        for start in range(first, last, PLACES):
-            stop = min(start + PLACES, last)
-            at = [group.places.start + (f - first) * group.tiles for f in (start, stop)]
-            tasks.append((group, slice(*at), slice(start, stop)))
-    parallel(lambda i: task(*tasks[i]), len(tasks))
-
-
-def _rows(group: Group, v: np.ndarray) -> np.ndarray:
-    """Some places of a group, (filters·tiles, N, C), as (filters, tiles·N, C)."""
-    return v.reshape(len(v) // group.tiles, -1, v.shape[2])
+def _by_place(plan: Plan, v: np.ndarray) -> np.ndarray:
+    """(places, tiles of all images, channels)."""
+    return v.reshape(plan.places, -1, v.shape[-1])
 
 
 def _multiply(plan: Plan, v: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
-    def multiply(group: Group, places: slice, filters: slice) -> None:
-        np.matmul(_rows(group, v[places]), u[filters], out=_rows(group, out[places]))
-
-    _for_places(plan, multiply)
+    left, products = _by_place(plan, v), _by_place(plan, out)
+    parallel(lambda i: np.matmul(left[i], u[i], out=products[i]), plan.places)
 
 
 def _add_products(
     plan: Plan, v: np.ndarray, given: np.ndarray, total: np.ndarray, first: bool
 ) -> None:
-    """total (filters, s·s·C, K) += vᵀ given, summed over images and tiles; if ``first``, set."""
+    """total (places, s·s·C, K) += vᵀ given, summed over images and tiles; if ``first``, set."""
+    left, right = _by_place(plan, v), _by_place(plan, given)
 
-    def multiply(group: Group, places: slice, filters: slice) -> None:
-        left, right = _rows(group, v[places]).transpose(0, 2, 1), _rows(group, given[places])
+    def multiply(i: int) -> None:
         if first:
-            np.matmul(left, right, out=total[filters])
+            np.matmul(left[i].T, right[i], out=total[i])
         else:
-            total[filters] += np.matmul(left, right)
+            product = scratch("product", total[i].shape, total.dtype)
+            total[i] += np.matmul(left[i].T, right[i], out=product)
 
-    _for_places(plan, multiply)
+    parallel(multiply, plan.places)
 
 
 # ----------------------------------------------------------------------------- the transforms
@@ -158,61 +160,101 @@ def _by_images(n: int, bytes_per_image: int, task: Callable[[slice], None]) -> N
 
 def _blocks(plan: Plan, count: int, cc: int, dtype: np.dtype) -> np.ndarray:
     """Working memory for the blocks of some images."""
-    return scratch("frame", (count, *plan.blocks, plan.s, cc // plan.s), dtype)
+    return scratch("frame", (count, plan.bands, plan.s, *plan.blocks, cc // plan.s), dtype)
+
+
+def _bytes(plan: Plan, cc: int, dtype: np.dtype) -> int:
+    """Of an image's blocks."""
+    return plan.bands * plan.blocks[0] * plan.blocks[1] * cc * dtype.itemsize
+
+
+def _row_of_tiles(v: np.ndarray, images: slice, row: int, s: int = 1) -> np.ndarray:
+    """(images, bands, s, places·columns of tiles, channels/s): of a row of tiles."""
+    tiles = v[:, :, images, row]
+    return tiles.reshape(*tiles.shape[:3], s, -1).transpose(2, 1, 3, 0, 4)
 
 
 def _inputs(plan: Plan, x: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """T blocks of x (N, C, H, W) into v (places, N, s·s·C)."""
-    t, cc = plan.matrix("T", v.dtype), v.shape[2]
+    """T blocks of x (N, C, H, W), for every row of tiles, into v as ``_part`` shapes it."""
+    t, cc = plan.matrix("T", v.dtype), v.shape[-1]
     if not nhwc(x).flags.c_contiguous:
         copies.note(x)
 
     def task(images: slice) -> None:
         blocks = _blocks(plan, images.stop - images.start, cc, v.dtype)
         plan.gather(x[images], blocks)
-        np.matmul(t, blocks.reshape(len(blocks), -1, cc), out=v[:, images].transpose(1, 0, 2))
+        for row, tile in enumerate(plan.rows):
+            read = blocks[:, :, :, tile.start : tile.start + plan.n]
+            read = read.reshape(*blocks.shape[:3], t.shape[1], -1)
+            np.matmul(t, read, out=_row_of_tiles(v, images, row, plan.s))
 
-    _by_images(len(x), t.shape[1] * cc * v.itemsize, task)
+    _by_images(len(x), _bytes(plan, cc, v.dtype), task)
     return v
 
 
 def _inputs_back(plan: Plan, v: np.ndarray, x: np.ndarray, b: np.ndarray | None) -> None:
     """The adjoint of ``_inputs`` into x (N, H, W, C), plus b (C,)."""
-    t, cc = plan.matrix("T", v.dtype).T, v.shape[2]
+    t, cc, wide = plan.matrix("T", v.dtype).T, v.shape[-1], plan.blocks[1]
 
     def task(images: slice) -> None:
         blocks = _blocks(plan, images.stop - images.start, cc, v.dtype)
-        np.matmul(t, v[:, images].transpose(1, 0, 2), out=blocks.reshape(len(blocks), -1, cc))
+        parts = blocks.shape[:3]
+        for row, tile in enumerate(plan.rows):
+            given = _row_of_tiles(v, images, row, plan.s)
+            if tile.read:
+                shape = (*parts, tile.read, *blocks.shape[4:])
+                more = scratch("product", shape, v.dtype)
+                np.matmul(t[: tile.read * wide], given, out=more.reshape(*parts, -1, cc // plan.s))
+                blocks[:, :, :, tile.start : tile.start + tile.read] += more
+            new = blocks[:, :, :, tile.start + tile.read : tile.start + plan.n]
+            rows = t[tile.read * wide :]
+            np.matmul(rows, given, out=new.reshape(*parts, len(rows), -1))
         plan.scatter(blocks, nchw(x[images]))
         if b is not None:
             x[images] += b
 
-    _by_images(len(x), t.shape[0] * cc * v.itemsize, task)
+    _by_images(len(x), _bytes(plan, cc, v.dtype), task)
 
 
 def _outputs(plan: Plan, v: np.ndarray, y: np.ndarray, b: np.ndarray | None) -> None:
-    """O v into y (N, P, Q, K), plus b (K,)."""
-    o, k = plan.matrix("O", v.dtype), v.shape[2]
+    """O v, for every row of tiles, into y (N, P, Q, K), plus b (K,)."""
 
     def task(images: slice) -> None:
-        out = y[images].reshape(-1, len(o), k)
-        np.matmul(o, v[:, images].transpose(1, 0, 2), out=out)
+        for row, made in enumerate(plan.made()):
+            out, o = y[images, made], plan.matrix("O", v.dtype, row)
+            given = _row_of_tiles(v, images, row)[:, :, 0]
+            if plan.bands == 1:
+                np.matmul(o, given, out=out.reshape(len(out), 1, len(o), -1))
+            else:
+                bands = _bands(plan, out)
+                rows = scratch("product", bands.shape, v.dtype)
+                np.matmul(o, given, out=rows.reshape(*rows.shape[:2], len(o), -1))
+                bands[...] = rows
         if b is not None:
-            out += b
+            y[images] += b
 
-    _by_images(len(y), o.shape[1] * k * v.itemsize, task)
+    _by_images(len(y), y[:1].nbytes, task)
 
 
 def _outputs_back(plan: Plan, y: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """The adjoint of ``_outputs``, from y (N, K, P, Q) into v (places, N, K)."""
-    o, k = plan.matrix("O", v.dtype).T, v.shape[2]
+    """The adjoint of ``_outputs``, from y (N, K, P, Q) into v as ``_part`` shapes it."""
+    k = v.shape[-1]
 
     def task(images: slice) -> None:
-        given = copies.contiguous(nhwc(y[images])).reshape(-1, o.shape[1], k)
-        np.matmul(o, given, out=v[:, images].transpose(1, 0, 2))
+        given = copies.contiguous(nhwc(y[images]))
+        for row, made in enumerate(plan.made()):
+            o = plan.matrix("O", v.dtype, row).T
+            rows = _bands(plan, given[:, made]).reshape(len(given), plan.bands, -1, k)
+            np.matmul(o, rows, out=_row_of_tiles(v, images, row)[:, :, 0])
 
-    _by_images(len(y), o.shape[0] * k * v.itemsize, task)
+    _by_images(len(y), plan.g.P * plan.g.Q * k * v.itemsize, task)
     return v
+
+
+def _bands(plan: Plan, rows: np.ndarray) -> np.ndarray:
+    """(N, rows, Q, K) as (N, bands, rows, width, K)."""
+    n, count, _, k = rows.shape
+    return rows.reshape(n, count, plan.bands, plan.width, k).transpose(0, 2, 1, 3, 4)
 
 
 def _filters(plan: Plan, w: np.ndarray) -> np.ndarray:

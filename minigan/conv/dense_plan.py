@@ -1,14 +1,18 @@
-"""The transforms of ``dense.py``: Winograd's, for all tiles of a small image, as matrices.
+"""The transforms of ``dense.py``: Winograd's, for whole rows of tiles, as matrices.
 
-In one dimension P outputs of an r-tap filter are cut into tiles of 2, 3 or 4, and a tile of m
-outputs is computed with n = m + r - 1 products.  Its transforms are those of ``tiles.py``,
+In one dimension P outputs of an r-tap filter are cut into tiles of m = 2, 3 or 4, and a tile is
+computed with n = m + r - 1 products.  Its transforms are those of ``tiles.py``,
 
-    A (n, m): powers of the points      G (n, r): powers      B (n, n): V_n⁻ᵀ,
+    A (n, m): powers of the points      G (n, r): powers      B (n, n): V_n⁻ᵀ.
 
-and written below each other (A and B shifted to where the tile lies) they transform the whole row
-of outputs or inputs.  In two dimensions every pair of a tile of rows and a tile of columns gives
-n·n' places, whose matrices are Kronecker products: T = B⊗B' for the inputs, A⊗A' for the outputs,
-and G⊗G' for the filters, which is the same for all tiles of one size.
+All tiles of an image have one size, so that they share their filters; where m does not divide P
+the last tile moves back, and computes some outputs that the one before it has made already.
+
+In two dimensions there are n·n' places.  Tiles are transformed together that lie in one row and
+one band, a band being 8 outputs wide at most: they read n rows of blocks, and their transform is
+one matrix, the Kronecker product of B with the B's of these tiles, each shifted to where its tile
+lies, T = B ⊗ (B' … B').  Likewise O from the places to the outputs, of A's of which what was made
+already is left out; and G ⊗ G' for the filters.
 
 A matrix product does not mind what its numbers are.  So the points need not be small integers, and
 these are chosen for small rounding errors: with ±3/8, ±5/4 and ∞ in the place of 0, ±1, 2 and ∞
@@ -18,7 +22,7 @@ F(4×4, 2×2) has half the error.
 from __future__ import annotations
 
 from functools import cache
-from itertools import product
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -35,16 +39,8 @@ POINTS = {
 }
 """For n products, the points that are finite; the last one is ∞."""
 
-TILES = {2: (2,), 3: (3,), 4: (4,), 5: (3, 2), 6: (3, 3), 7: (4, 3), 8: (4, 4)}
-"""The outputs in a row, and how they are cut: with the fewest products."""
-
-
-class Group(NamedTuple):
-    """Places that use the same filters: tiles of one size."""
-
-    places: slice  # among the transforms of images: for each place all tiles
-    filters: slice  # among the transforms of filters
-    tiles: int
+LARGEST = 4  # outputs of a tile in one dimension
+BAND = 8  # outputs of a band
 
 
 def transforms(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -66,113 +62,147 @@ def transforms(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return a, g * scale, b / scale
 
 
+class _Tile(NamedTuple):
+    """A tile in one dimension.
+
+    Attributes:
+        start: the first output that it computes, and the first block that it reads.
+        made: how many of its outputs the tile before has made.
+        read: how many of its blocks the tile before has read.
+    """
+
+    start: int
+    made: int
+    read: int
+
+
+class _Row:
+    """P outputs as tiles: A, G, B of a tile, and the tiles."""
+
+    def __init__(self, outputs: int, r: int):
+        count = -(-outputs // LARGEST)
+        self.outputs, self.m = outputs, -(-outputs // count)
+        self.A, self.G, self.B = transforms(self.m, r)
+        self.n, self.blocks = len(self.B), outputs + r - 1
+        starts = [min(i * self.m, outputs - self.m) for i in range(count)]
+        self.tiles = [_Tile(0, 0, 0)]
+        for before, start in pairwise(starts):
+            self.tiles.append(_Tile(start, before + self.m - start, before + self.n - start))
+
+    def into(self) -> np.ndarray:
+        """The B's of all tiles, (n, tiles, blocks)."""
+        whole = np.zeros((self.n, len(self.tiles), self.blocks))
+        for i, tile in enumerate(self.tiles):
+            whole[:, i, tile.start : tile.start + self.n] = self.B
+        return whole
+
+    def out(self) -> np.ndarray:
+        """The A's, without what the tile before has made, (outputs, n, tiles)."""
+        whole = np.zeros((self.outputs, self.n, len(self.tiles)))
+        for i, tile in enumerate(self.tiles):
+            whole[tile.start + tile.made : tile.start + self.m, :, i] = self.A.T[tile.made :]
+        return whole
+
+
 class Plan:
     """The tiles of a geometry as matrices, and the way between images and their blocks.
 
     Attributes:
-        T: (places, L·L') from the blocks of an image; L = P + r - 1 of them make a column.
-        O: (P·Q, places) to its outputs.
-        G: (filters, r·r) from the taps of a filter.
-        groups: which places use which filters.
+        width: of a band's outputs; ``bands`` of them are an image's.
+        blocks: (L, L'): the blocks of s×s pixels that a band reads, L = P + r - 1.
+        rows: the tiles in the vertical direction; a row of a band has ``wide`` of them.
+        places: n·n'.
+        T: (places·wide, n·L') from n rows of blocks to a row of tiles.
+        O: for every row of tiles, (its outputs, places·wide) to the outputs that it makes.
+        G: (places, r·r) from the taps of a filter.
     """
 
     def __init__(self, g: Geometry):
         self.g, self.s = g, g.stride[0]
         self.r = g.R // self.s
-        self.blocks = g.P + self.r - 1, g.Q + self.r - 1
-        rows, columns = _cut(g.P, self.r), _cut(g.Q, self.r)
-        into, out, filters = [], [], []
-        self.groups = []
-        for size in product(rows, columns):
-            first, filter_first = sum(map(len, into)), sum(map(len, filters))
-            pairs = list(product(rows[size[0]], columns[size[1]]))
-            # (n, n', tiles, …): for each place all tiles
-            into.append(_stacked([np.kron(a.B, b.B) for a, b in pairs]))
-            out.append(_stacked([np.kron(a.A, b.A) for a, b in pairs]))
-            filters.append(np.kron(pairs[0][0].G, pairs[0][1].G))
-            self.groups.append(
-                Group(
-                    slice(first, first + len(into[-1])),
-                    slice(filter_first, filter_first + len(filters[-1])),
-                    len(pairs),
-                )
-            )
-        self.T, self.O, self.G = np.vstack(into), np.vstack(out).T, np.vstack(filters)
-        self.places = len(self.T)
-        self._typed: dict[tuple[str, np.dtype], np.ndarray] = {}
+        self.width = min(g.Q, BAND)
+        self.bands = g.Q // self.width
+        tall, wide = _Row(g.P, self.r), _Row(self.width, self.r)
+        self.blocks = tall.blocks, wide.blocks
+        self.rows, self.wide, self.m, self.n = tall.tiles, len(wide.tiles), tall.m, tall.n
+        self.places = tall.n * wide.n
+        self.T = np.kron(tall.B, wide.into().reshape(-1, self.blocks[1]))
+        out = wide.out().reshape(self.width, -1)
+        self.O = [np.kron(tall.A.T[tile.made :], out) for tile in self.rows]
+        self.G = np.kron(tall.G, wide.G)
+        self._typed: dict[tuple[str, int, np.dtype], np.ndarray] = {}
 
     @staticmethod
     def fits(g: Geometry) -> bool:
-        """What Winograd's tiles fit, up to 8×8 outputs."""
-        return tiles.Plan.fits(g) and g.P in TILES and g.Q in TILES
+        """What Winograd's tiles fit, with outputs that are one band or several whole ones."""
+        whole = g.Q <= BAND or g.Q % BAND == 0
+        return tiles.Plan.fits(g) and min(g.P, g.Q) >= 2 and whole
 
-    def matrix(self, name: str, dtype: np.dtype) -> np.ndarray:
-        """T, O or G in that dtype."""
-        if (name, dtype) not in self._typed:
-            self._typed[name, dtype] = np.ascontiguousarray(getattr(self, name), dtype)
-        return self._typed[name, dtype]
+    def matrix(self, name: str, dtype: np.dtype, row: int = 0) -> np.ndarray:
+        """T, G or the O of a row in that dtype."""
+        if (name, row, dtype) not in self._typed:
+            plain = self.O[row] if name == "O" else getattr(self, name)
+            self._typed[name, row, dtype] = np.ascontiguousarray(plain, dtype)
+        return self._typed[name, row, dtype]
 
-    def gather(self, x: np.ndarray, out: np.ndarray) -> None:
-        """The s×s blocks of x (N, C, H, W), zeros where it is padded: (N, L, L', s, s·C)."""
-        for image, part, (rows, columns) in self._parts(x, out):
-            part[:, : rows.start] = part[:, rows.stop :] = 0
-            part[:, rows, : columns.start] = part[:, rows, columns.stop :] = 0
-            part[:, rows, columns] = image
+    def size(self, images: int) -> int:
+        """Places of all their tiles."""
+        return images * len(self.rows) * self.bands * self.wide * self.places
+
+    def made(self) -> list[slice]:
+        """The rows of outputs that each row of tiles makes."""
+        return [slice(tile.start + tile.made, tile.start + self.m) for tile in self.rows]
+
+    def gather(self, x: np.ndarray, blocks: np.ndarray) -> None:
+        """x (N, C, H, W), with zeros where it is padded, as its blocks (N, bands, s, L, L', s·C):
+        those of the pixels in their first rows, then in their second."""
+        image, pixels = nhwc(x), self._pixels(blocks)
+        for band in range(self.bands):
+            seen, there = self._columns(band)
+            part = pixels[:, band]
+            part[:, :, :, : there.start] = part[:, :, :, there.stop :] = 0
+            for i in range(self.s):
+                rows, here = self._rows(i)
+                part[:, i, : here.start] = part[:, i, here.stop :] = 0
+                part[:, i, here, there] = image[:, rows, seen]
 
     def scatter(self, blocks: np.ndarray, x: np.ndarray) -> None:
-        """The way back: pixels that lie in no block are zero."""
+        """The way back: bands overlap and add up, pixels that lie in no block are zero."""
+        image, pixels = nhwc(x), self._pixels(blocks)
         if not self._covers():
             x[...] = 0
-        for image, part, (rows, columns) in self._parts(x, blocks):
-            image[...] = part[:, rows, columns]
+        reached = 0
+        for band in range(self.bands):
+            seen, there = self._columns(band)
+            both = min(max(reached - seen.start, 0), seen.stop - seen.start)  # with the last band
+            for i in range(self.s):
+                rows, here = self._rows(i)
+                part = pixels[:, band, i, here, there]
+                image[:, rows, seen.start : seen.start + both] += part[:, :, :both]
+                image[:, rows, seen.start + both : seen.stop] = part[:, :, both:]
+            reached = seen.stop
 
-    def _parts(self, x: np.ndarray, blocks: np.ndarray):
-        """For each pixel of a block: all such pixels of x, all such parts of blocks, which blocks
-        are those of x."""
-        c = x.shape[1]
-        for i, j in product(range(self.s), repeat=2):
-            seen, here = zip(
-                _met(self.g.H, self.g.pad[0], self.blocks[0], self.s, i),
-                _met(self.g.W, self.g.pad[2], self.blocks[1], self.s, j),
-                strict=True,
-            )
-            yield nhwc(x)[:, *seen], blocks[:, :, :, i, j * c : (j + 1) * c], here
+    def _pixels(self, blocks: np.ndarray) -> np.ndarray:
+        *parts, wide, channels = blocks.shape
+        return blocks.reshape(*parts, wide * self.s, channels // self.s)
+
+    def _rows(self, i: int) -> tuple[slice, slice]:
+        """The rows of pixels that are the i-th of their block, and the blocks that they are in."""
+        return _met(self.g.H, self.g.pad[0], self.blocks[0], self.s, i)
+
+    def _columns(self, band: int) -> tuple[slice, slice]:
+        """The columns of pixels that a band reads, and where they lie in it."""
+        before = self.g.pad[2] - band * self.width * self.s
+        return _met(self.g.W, before, self.blocks[1] * self.s, 1, 0)
 
     def _covers(self) -> bool:
-        g = self.g
+        g, wide = self.g, (self.bands - 1) * self.width + self.blocks[1]
         return all(
             count * self.s >= size + before
             for count, size, before in zip(
-                self.blocks, (g.H, g.W), (g.pad[0], g.pad[2]), strict=True
+                (self.blocks[0], wide), (g.H, g.W), (g.pad[0], g.pad[2]), strict=True
             )
         )
-
-
-class _Tile(NamedTuple):
-    """A tile of a row: B (n, L), A (n, P) and G (n, r)."""
-
-    B: np.ndarray
-    A: np.ndarray
-    G: np.ndarray
-
-
-def _cut(outputs: int, r: int) -> dict[int, list[_Tile]]:
-    """The tiles of a row, by their size."""
-    found: dict[int, list[_Tile]] = {}
-    start = 0
-    for m in TILES[outputs]:
-        a, g, b = transforms(m, r)
-        n = len(b)
-        whole_b, whole_a = np.zeros((n, outputs + r - 1)), np.zeros((n, outputs))
-        whole_b[:, start : start + n], whole_a[:, start : start + m] = b, a
-        found.setdefault(m, []).append(_Tile(whole_b, whole_a, g))
-        start += m
-    return found
-
-
-def _stacked(matrices: list[np.ndarray]) -> np.ndarray:
-    """Their first rows, their second rows, …"""
-    return np.stack(matrices, 1).reshape(-1, matrices[0].shape[1])
 
 
 def _met(size: int, before: int, blocks: int, s: int, i: int) -> tuple[slice, slice]:

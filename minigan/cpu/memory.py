@@ -20,7 +20,7 @@ import numpy as np
 
 SMALL = 1 << 16  # bytes; below, NumPy's own allocator is as good
 HUGE = 1 << 22  # bytes from which large pages are asked for, as NumPy does
-SLACK = 1 << 26  # bytes that may lie idle beyond a quarter of the most that was ever in use
+SLACK = 1 << 26  # bytes that may lie idle beyond a half of the most that was ever in use
 
 
 class _Block(mmap.mmap):
@@ -49,7 +49,7 @@ class Pool:
             return np.empty(shape, dtype)
         step = 1 << (need.bit_length() - 3)
         size = -(-need // step) * step
-        block = self._idle_block(size)
+        block = self._idle_block(size) or self._larger_block(size)
         if block is None:
             self._trim(size)
             block = _mapping(size)
@@ -57,7 +57,7 @@ class Pool:
         lease = _Lease(array, self._back)
         lease.block = block
         self.leases[id(lease)] = lease
-        self.in_use += size
+        self.in_use += len(block)
         self.most = max(self.most, self.in_use)
         return array
 
@@ -69,6 +69,14 @@ class Pool:
         self.idle -= size
         return block
 
+    def _larger_block(self, size: int) -> _Block | None:
+        """An idle block of up to twice the size: clearing fresh pages costs more than what is
+        wasted."""
+        for held in sorted(self.free):
+            if size < held <= 2 * size and (block := self._idle_block(held)) is not None:
+                return block
+        return None
+
     def _back(self, lease: _Lease) -> None:
         del self.leases[id(lease)]
         size = len(lease.block)
@@ -78,7 +86,7 @@ class Pool:
 
     def _trim(self, size: int) -> None:
         """Give idle blocks back to the system, the largest first, before more is taken from it."""
-        allowed = max(self.most, self.in_use + size) * 5 // 4 + SLACK
+        allowed = max(self.most, self.in_use + size) * 3 // 2 + SLACK
         for held in sorted(self.free, reverse=True):
             while self.in_use + self.idle + size > allowed:
                 if self._idle_block(held) is None:

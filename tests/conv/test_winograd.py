@@ -122,14 +122,18 @@ def test_points_beside_the_integers_lose_less():
 # ------------------------------------------------------------------------ which is chosen
 
 DCGAN = Geometry(32, 32, 4, 4, (2, 2), (1, 1, 1, 1))
-SAME = Geometry(16, 16, 3, 3, (1, 1), (1, 1, 1, 1))
+SAME = Geometry(20, 20, 3, 3, (1, 1), (1, 1, 1, 1))
+ODD = Geometry(40, 40, 4, 4, (2, 2), (1, 1, 1, 1))  # 20 columns of outputs are no whole bands
 CHOICES = [  # routine, geometry, n, c, k, what is chosen and why
-    ("fprop", DCGAN, 64, 128, 256, "winograd2", "many channels"),
-    ("wgrad", DCGAN, 64, 128, 256, "winograd2", "many channels"),
-    ("fprop", DCGAN, 64, 512, 512, "winograd4", "so many that larger tiles pay"),
+    ("fprop", DCGAN, 64, 128, 256, "dense", "many channels"),
+    ("wgrad", DCGAN, 64, 128, 256, "dense", "many channels"),
+    ("fprop", ODD, 64, 128, 256, "winograd2", "many channels, a width of no whole bands"),
+    ("fprop", ODD, 64, 512, 512, "winograd4", "so many that larger tiles pay"),
     ("fprop", SAME, 64, 512, 512, "winograd2", "three taps: tiles of four are not accurate"),
     ("dgrad", SMALL["k3 p1"][0], 64, 256, 256, "dense", "three taps on a small image"),
-    ("fprop", SMALL["k4 s2 p1"][0], 64, 64, 128, "im2col", "tiles of two stick out of 7×7"),
+    ("fprop", SMALL["k4 s2 p1"][0], 64, 64, 128, "dense", "tiles of four overlap on 7×7"),
+    ("fprop", SMALL["k4 s2 p1"][0], 64, 64, 64, "im2col", "too few channels for transforms"),
+    ("fprop", Geometry(8, 8, 4, 4, (2, 2), (1,) * 4), 64, 512, 1024, "winograd2", "large filters"),
     ("fprop", SMALL["k3 p1"][0], 4, 256, 256, "im2col", "too few pixels"),
     ("fprop", DCGAN, 64, 3, 64, "im2col", "three channels: transforms cost more than they save"),
     ("fprop", DCGAN, 1, 128, 256, "im2col", "one image: too few pixels for the filters' transform"),

@@ -47,6 +47,8 @@ def last(array):
 STRIDED = Geometry(16, 16, 4, 4, (2, 2), (1, 1, 1, 1))
 ONE_TAP = Geometry(16, 16, 1, 1)
 CASES = [  # algorithm, geometry, channels in and out, routines
+    ("dense", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
+    ("dense", Geometry(13, 18, 3, 3), 32, 48, ("fprop", "dgrad", "wgrad")),
     ("winograd4", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
     ("winograd2", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
     ("winograd2", Geometry(15, 16, 3, 3), 32, 48, ("fprop", "dgrad", "wgrad")),
