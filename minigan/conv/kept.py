@@ -16,6 +16,7 @@ import numpy as np
 from ..cpu import memory
 
 MOST = 1 << 28  # bytes of a transform of images that may be held, for a moment
+MOST_FOR_LATER = 1 << 23  # the same, from a forward pass to its backward pass
 MOST_OF_FILTERS = 1 << 25  # of filters: they are held while other networks have their turn
 
 
@@ -27,10 +28,11 @@ class Kept:
     Args:
         roles: the operands whose transforms are worth keeping.
         before: what to begin with.
+        later: they are for a backward pass, until which they take memory.
     """
 
-    def __init__(self, roles: str, before: Kept | None = None):
-        self.roles = roles
+    def __init__(self, roles: str, before: Kept | None = None, later: bool = False):
+        self.roles, self.later = roles, later
         self.held: dict[tuple[str, int], tuple[np.ndarray, np.ndarray]] = {}
         if before is not None:
             self.held.update(before.held)
@@ -53,7 +55,8 @@ class Kept:
         self, role: str, m: int, source: np.ndarray, shape: tuple[int, ...], dtype: np.dtype
     ) -> np.ndarray | None:
         """An uninitialised array for a transform that is to be kept; None if it is not."""
-        if role not in self.roles or prod(shape) * dtype.itemsize > MOST:
+        most = MOST_FOR_LATER if self.later else MOST
+        if role not in self.roles or prod(shape) * dtype.itemsize > most:
             return None
         self.held[role, m] = source, memory.empty(shape, dtype)
         return self.held[role, m][1]

@@ -46,10 +46,9 @@ def _alike(model: np.ndarray, a: np.ndarray) -> np.ndarray:
     """``a``, or a copy of it, in the memory order of ``model``: copying is cheaper than mixing."""
     if a.strides == model.strides:
         return a
-    copies.note(a)
-    copy = memory.empty_like(model)
-    np.copyto(copy, a)
-    return copy
+    made = memory.empty_like(model)
+    copies.copy(a, made)
+    return made
 
 
 def in_blocks(task: Callable[[slice], None], size: int) -> None:
@@ -149,8 +148,7 @@ def reshape(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     try:
         return np.reshape(x, shape, copy=False)
     except ValueError:  # no view can show it so, or the shape is wrong: then this says so
-        copy = memory.empty(x.shape, x.dtype)
-        made = copy.reshape(shape)
-    copies.note(x)
-    np.copyto(copy, x)
+        ordered = memory.empty(x.shape, x.dtype)
+        made = ordered.reshape(shape)
+    copies.copy(x, ordered)
     return made

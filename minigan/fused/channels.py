@@ -87,10 +87,9 @@ def last_copy(x: np.ndarray) -> np.ndarray:
     last = _last(x)
     if last.flags.c_contiguous:
         return x
-    copies.note(x)
-    copy = memory.empty(last.shape, x.dtype)
-    np.copyto(copy, last)
-    return _second(copy)
+    made = memory.empty(last.shape, x.dtype)
+    copies.copy(last, made)
+    return _second(made)
 
 
 def _per_channel(v: np.ndarray, x: np.ndarray) -> np.ndarray:

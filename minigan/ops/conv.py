@@ -51,11 +51,14 @@ class _Routine(Function):
             self.low = rounds(x)
         return self.low
 
-    def _for_call(self) -> Kept:
-        """What this function was given serves for one call: later its filters may have changed."""
+    def _for_call(self, role: str) -> Kept:
+        """What this function was given serves for one call: later its filters may have changed.
+
+        Wgrad will need the first operand again, x or y by its ``role``.
+        """
         self.kept, self.common = self.common, NOTHING
         if self.kept is NOTHING and is_grad_enabled():
-            self.kept = Kept("w")
+            self.kept = Kept("w" + role, later=True)
         return self.kept
 
     def _for_gradients(self, role: str, needs: tuple[bool, ...]) -> Kept:
@@ -71,7 +74,7 @@ class Fprop(_Routine):
     """y = x ∗ w (+ b);  gx = dgrad(g, w), gw = wgrad(x, g), gb = Σ g over all but channels."""
 
     def forward(self, x, w, b=None):
-        kept, low = self._for_call(), self._rounds(x)
+        kept, low = self._for_call("x"), self._rounds(x)
         return routines.fprop(self.geometry, x, w, b, kept, low, self.activation)
 
     def vjp(self, needs, g, y, x, w, b=None):
@@ -85,7 +88,7 @@ class Dgrad(_Routine):
     """x = the adjoint of ∗ w, at y (+ b);  gy = fprop(g, w), gw = wgrad(g, y), gb as above."""
 
     def forward(self, y, w, b=None):
-        kept, low = self._for_call(), self._rounds(y)
+        kept, low = self._for_call("y"), self._rounds(y)
         return routines.dgrad(self.geometry, y, w, b, kept, low, self.activation)
 
     def vjp(self, needs, g, x, y, w, b=None):

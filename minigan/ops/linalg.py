@@ -13,6 +13,9 @@ from .shape import transpose
 class MatMul(Function):
     """y = a·b over the last two dimensions;  ∂: ga = g·bᵀ, gb = aᵀ·g.
 
+    Where b is the transpose of a matrix in memory, as a layer's weights are, gb = (gᵀ·a)ᵀ is one
+    too: an optimizer takes the gradient as it lies.
+
     ``low``: factors are rounded to BF16, the gradients' too; None: if autocast says so.
     """
 
@@ -20,9 +23,10 @@ class MatMul(Function):
     coarse = True  # its factors are rounded anyway
 
     def __init__(self, low: bool | None = None):
-        self.low = low
+        self.low, self.turned = low, False
 
     def forward(self, a, b):
+        self.turned = b.ndim == 2 and b.flags.f_contiguous and not b.flags.c_contiguous
         if self.low is None:
             self.low = rounds(a)
         if self.low:
@@ -31,7 +35,11 @@ class MatMul(Function):
 
     def vjp(self, needs, g, y, a, b):
         ga = sum_to(MatMul(self.low)(g, transpose(b, -1, -2)), a) if needs[0] else None
-        gb = sum_to(MatMul(self.low)(transpose(a, -1, -2), g), b) if needs[1] else None
+        gb = None
+        if needs[1] and self.turned and a.ndim == 2:
+            gb = transpose(MatMul(self.low)(transpose(g, 0, 1), a), 0, 1)
+        elif needs[1]:
+            gb = sum_to(MatMul(self.low)(transpose(a, -1, -2), g), b)
         return ga, gb
 
 

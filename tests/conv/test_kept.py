@@ -129,8 +129,13 @@ def leaves(g, seed):
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-def test_a_pass_forward_and_back_transforms_filters_and_gradient_once(transposed, monkeypatch):
-    """Of images and outputs two transforms are made: of what goes in and of the gradient."""
+@pytest.mark.parametrize("most", [kept.MOST_FOR_LATER, 100])
+def test_a_pass_forward_and_back_makes_each_transform_once(transposed, most, monkeypatch):
+    """Of images and outputs two are made: of what goes in and of the gradient.
+
+    What goes in is transformed again for wgrad where its transform is too large to wait for that.
+    """
+    monkeypatch.setattr(kept, "MOST_FOR_LATER", most)
     g = GEOMETRIES[0]
     x, w = leaves(g, 0)
     if transposed:
@@ -140,11 +145,13 @@ def test_a_pass_forward_and_back_transforms_filters_and_gradient_once(transposed
     with algorithm("winograd2"):
         y = run(x, w, None, 2, 1)
         function = y.node.function
-        assert [role for role, _ in function.kept.held] == ["w"]
+        held = [role for role, _ in function.kept.held]
+        assert held == ["w"] + ["y" if transposed else "x"] * (most > 100)
         y.sum().backward()
     assert function.kept is NOTHING
     forward, back = ("output_back", "input") if transposed else ("input", "output_back")
-    assert sorted(made) == sorted(["filters", forward, forward, back])  # forward's again for wgrad
+    again = [forward] * (most == 100)
+    assert sorted(made) == sorted(["filters", forward, *again, back])
 
 
 def test_nothing_is_kept_where_no_gradient_is_wanted():

@@ -77,3 +77,28 @@ def test_what_cannot_be_multiplied_is_a_runtime_error(a, b, message):
 def test_a_number_is_no_factor():
     with pytest.raises(TypeError, match="matmul: expected two Tensors, got a number"):
         minigan.ones(2) @ 2
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_factors_gradient_lies_in_memory_as_the_factor(turned):
+    """The transpose of a matrix gets the transpose of one, with the same numbers."""
+    rng = np.random.default_rng(0)
+    a = tensor(rng.standard_normal((4, 3)))
+    held = rng.standard_normal((5, 3) if turned else (3, 5))
+    b = tensor(held, requires_grad=True)
+    y = a @ (b.t() if turned else b)
+    weights = rng.standard_normal((4, 5))
+    (y * tensor(weights)).sum().backward()
+    expected = a.numpy().T @ weights
+    assert b.grad.array.flags.c_contiguous
+    assert_allclose(b.grad.numpy(), expected.T if turned else expected, rtol=1e-13)
+
+
+def test_a_transposed_factor_has_derivatives_to_order_3():
+    rng = np.random.default_rng(1)
+    assert gradcheck(
+        lambda a, b: (a @ b.t()).tanh(),
+        tensor(rng.standard_normal((2, 3))),
+        tensor(rng.standard_normal((4, 3))),
+        order=3,
+    )
