@@ -5,8 +5,10 @@
     python -m benchmarks.conv --device cuda         on a GPU: see benchmarks/conv_cuda.py
 
 For every layer and routine: milliseconds of each algorithm that fits (the one chosen is marked *),
-and the better of PyTorch's channels-first and channels-last forms.  Best of several rounds in which
-all take turns.  See benchmarks/step.py about threads and the environment.
+and the better of PyTorch's channels-first and channels-last forms; for every layer also NumPy's
+bare matrix product of that size, of a row for each output by a column for each of its channels,
+with nothing gathered or scattered.  Best of several rounds in which all take turns.  See
+benchmarks/step.py about threads and the environment.
 """
 
 from __future__ import annotations
@@ -58,11 +60,12 @@ def best(calls: dict[str, Callable], rounds: int) -> dict[str, float]:
 
 
 def ours(layer: tuple, rounds: int) -> dict[str, dict[str, float]]:
-    """{routine: {algorithm: ms}}; the chosen one has a * after its name."""
+    """{routine: {algorithm: ms}}, the chosen one with a * after its name; {"product": ms}."""
     import numpy as np
 
     from minigan.conv import Geometry
     from minigan.conv.cpu import ALGORITHMS, choose, fits
+    from minigan.cpu import products
     from minigan.cpu.threads import one_blas_thread
 
     n, c, h, k, r, s, p = layer
@@ -86,7 +89,11 @@ def ours(layer: tuple, rounds: int) -> dict[str, dict[str, float]]:
                     label = name + "*" * (name == chosen)
                     calls[label] = lambda call=call, routine=routine: call(g, *operands[routine])
             found[routine] = best(calls, rounds)
-    return found
+        right = w.transpose(2, 3, 1, 0).reshape(-1, k)
+        left = np.ones((n * g.P * g.Q, len(right)), np.float32)
+        out = np.empty((len(left), k), np.float32)
+        bare = best({"product": lambda: products.matmul(left, right, out)}, rounds)
+    return {**found, **bare}
 
 
 def theirs(layer: tuple, rounds: int, threads: int) -> dict[str, float]:
@@ -199,6 +206,7 @@ def main() -> None:
             other = row["torch"] and row["torch"][routine]
             ratio = f"{other:.2f} | {chosen / other:.2f}" if other else "not there |"
             print(f"| {name} | {routine} | {text} | {ratio} |")
+        print(f"| {name} | | bare product {row['minigan']['product']:.2f} | | |")
     said = ", ".join(f"{engine} {rate:.0f}" for engine, rate in rates.items() if rate)
     print(f"\n{threads} threads; a product of 1024×1024 matrices, GFLOP/s: {said}")
     if arguments.json:
