@@ -21,10 +21,10 @@ _large = {
     "leaky_relu": blocked.leaky_relu,
     "leaky_relu_grad": blocked.leaky_relu_grad,
     "normalise": channels.normalise,
+    "normalise_grad": channels.normalise_grad,
     "normalise_sums": channels.normalise_sums,
     "packed": halves.packed,
     "rounded": halves.rounded,
-    "scaled_sum": channels.scaled_sum,
 }
 
 
@@ -153,6 +153,7 @@ def kept_shift(b: Any, slope: float) -> Array | None:
 def normalise_grad(
     g: Array,
     x: Array,
+    y: Any,
     w: Any,
     shift: Array | None,
     mean: Array,
@@ -162,7 +163,7 @@ def normalise_grad(
     slope: float,
 ) -> tuple | None:
     """The gradients of ``normalise`` in x, w and b, where there is a routine for all of it."""
-    return _special("normalise_grad", x, g, x, w, shift, mean, var, dims, eps, slope)
+    return _special("normalise_grad", x, g, x, y, w, shift, mean, var, dims, eps, slope)
 
 
 def normalise_sums(g: Array, x: Array, mean: Array, dims: tuple) -> tuple:
@@ -171,10 +172,9 @@ def normalise_sums(g: Array, x: Array, mean: Array, dims: tuple) -> tuple:
     return plain.normalise_sums(g, x, mean, dims) if given is None else given
 
 
-def scaled_sum(g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array, dims: tuple) -> Array:
+def scaled_sum(g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array) -> Array:
     """a·g + b·(x - mean) + c, where mean, a, b and c are constant over dims."""
-    out = _special("scaled_sum", x, g, x, mean, a, b, c, dims)
-    return plain.scaled_sum(g, x, mean, a, b, c) if out is None else out
+    return plain.scaled_sum(g, x, mean, a, b, c)
 
 
 def reshape(x: Array, shape: tuple[int, ...]) -> Array:
@@ -182,11 +182,6 @@ def reshape(x: Array, shape: tuple[int, ...]) -> Array:
     if x.size < blocked.LEAST or not isinstance(x, np.ndarray) or x.flags.c_contiguous:
         return x.reshape(shape)
     return blocked.reshape(x, shape)
-
-
-def channels_last(x: Array) -> Array:
-    """``x``, or where functions by channel would copy it anyway a copy that they need not."""
-    return channels.last_copy(x) if _blocked(x) and x.ndim > 2 else x
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -275,7 +270,6 @@ __all__ = [
     "bring",
     "can_step",
     "centred",
-    "channels_last",
     "in_blocks",
     "leaky_relu",
     "leaky_relu_grad",

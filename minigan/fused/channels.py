@@ -18,7 +18,7 @@ import numpy as np
 
 from ..cpu import copies, memory
 from ..cpu.threads import parallel, scratch
-from .blocked import BLOCK, PART, rectify, serially
+from .blocked import BLOCK, PART, rectify, serially, through
 
 TALL = 64  # rows of a block from which its mean is corrected for rounding
 ROW = 2048  # the least length of an inner loop over channels
@@ -160,6 +160,56 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
     return out, mean, var
 
 
+def normalise_grad(
+    g: np.ndarray,
+    x: np.ndarray,
+    y,
+    w,
+    shift: None,
+    mean: np.ndarray,
+    var: np.ndarray,
+    dims: tuple[int, ...],
+    eps: float,
+    slope: float,
+) -> tuple | None:
+    """As BatchNorm says (``ops/norm.py``); with a slope, g first comes back through y = ``out``."""
+    matrix = _Matrix.of(x, dims)
+    if matrix is None or g.dtype != x.dtype or np.size(w) not in (1, x.shape[1]):
+        return None
+    if not 0 <= slope <= 1:
+        return None
+    given, values, (out, result) = matrix.view(g), matrix.view(x), matrix.empty(x)
+    seen, centre = None if slope == 1 else matrix.view(y), matrix.tiled(mean, x.dtype)
+    plain = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
+    products = np.empty_like(plain)
+
+    def sums(i: int, rows: slice) -> None:
+        passed = given[rows]
+        if seen is not None:
+            passed = result[rows]
+            through(given[rows], seen[rows], slope, passed)
+        _sums(passed, values[rows], centre, plain[i], products[i])
+
+    matrix.each(sums)
+    gb, gc = (_per_channel(matrix.summed(parts), x) for parts in (plain, products))
+    inv_std = (var + x.dtype.type(eps)) ** -0.5
+    share = inv_std * w / (-x.size // matrix.channels)
+    numbers = inv_std * w, share * inv_std * inv_std * gc, share * gb
+    a, b, d = (matrix.tiled(v, x.dtype) for v in numbers)
+
+    def apply(i: int, rows: slice) -> None:
+        passed, part = given[rows] if seen is None else result[rows], result[rows]
+        other = scratch("centred", part.shape, x.dtype)
+        np.subtract(values[rows], centre, out=other)
+        np.multiply(other, b, out=other)
+        np.multiply(passed, a, out=part)
+        np.add(part, other, out=part)
+        np.add(part, d, out=part)
+
+    matrix.each(apply)
+    return out, gc * inv_std, gb
+
+
 def normalise_sums(
     g: np.ndarray, x: np.ndarray, mean: np.ndarray, dims: tuple[int, ...]
 ) -> tuple | None:
@@ -171,33 +221,16 @@ def normalise_sums(
     products = np.empty_like(plain)
 
     def task(i: int, rows: slice) -> None:
-        np.add.reduce(given[rows], axis=0, out=plain[i])
-        product = scratch("centred", given[rows].shape, x.dtype)
-        np.subtract(values[rows], centre, out=product)
-        np.multiply(product, given[rows], out=product)
-        np.add.reduce(product, axis=0, out=products[i])
+        _sums(given[rows], values[rows], centre, plain[i], products[i])
 
     matrix.each(task)
     return tuple(_per_channel(matrix.summed(parts), x) for parts in (plain, products))
 
 
-def scaled_sum(
-    g: np.ndarray, x: np.ndarray, mean: np.ndarray, a, b, c, dims: tuple[int, ...]
-) -> np.ndarray | None:
-    matrix = _Matrix.of(x, dims)
-    if matrix is None or g.dtype != x.dtype:
-        return None
-    given, values, (out, result) = matrix.view(g), matrix.view(x), matrix.empty(x)
-    centre, a, b, c = (matrix.tiled(v, x.dtype) for v in (mean, a, b, c))
-
-    def task(i: int, rows: slice) -> None:
-        part = result[rows]
-        other = scratch("centred", part.shape, x.dtype)
-        np.subtract(values[rows], centre, out=part)
-        np.multiply(part, b, out=part)
-        np.multiply(given[rows], a, out=other)
-        np.add(part, other, out=part)
-        np.add(part, c, out=part)
-
-    matrix.each(task)
-    return out
+def _sums(g: np.ndarray, x: np.ndarray, centre: np.ndarray, plain, products) -> None:
+    """Σ g and Σ g·(x - mean) of a block."""
+    np.add.reduce(g, axis=0, out=plain)
+    product = scratch("centred", g.shape, g.dtype)
+    np.subtract(x, centre, out=product)
+    np.multiply(product, g, out=product)
+    np.add.reduce(product, axis=0, out=products)

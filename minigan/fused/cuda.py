@@ -182,6 +182,7 @@ def kept_shift(b: Array) -> Array:
 def normalise_grad(
     g: Array,
     x: Array,
+    y: Any,
     w: Any,
     shift: Array | None,
     mean: Array,

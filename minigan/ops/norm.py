@@ -46,7 +46,8 @@ class BatchNorm(Function):
         gx = gw = gb = None
         if needs[0] and not is_grad_enabled():
             known = self.shift, self.mean, self.var, self.dims, self.eps, self.slope
-            made = fused.normalise_grad(g.array, x.array, getattr(w, "array", w), *known)
+            arrays = [getattr(v, "array", v) for v in (y, w)]  # y where the slope asks for it
+            made = fused.normalise_grad(g.array, x.array, *arrays, *known)
             if made is not None:
                 return tuple(
                     [Tensor(a) if need else None for a, need in zip(made, needs, strict=True)]
@@ -54,7 +55,6 @@ class BatchNorm(Function):
         if self.slope != 1:
             g = LeakyReLUGrad(self.slope)(g, y)
         if not is_grad_enabled():
-            g, x = (Tensor(fused.channels_last(v.array)) for v in (g, x))
             sums = NormSums(self)(g, x)
             gw = sums[1] * Tensor((self.var + self.eps) ** -0.5) if needs[1] else None
             gx = NormInput(self)(g, x, w, sums) if needs[0] else None
@@ -98,7 +98,7 @@ class NormInput(Function):
         a = inv_std * w
         share = a / -norm.count
         b, d = share * inv_std * inv_std * sums[1], share * sums[0]
-        return fused.scaled_sum(g, x, norm.mean, a, b, d, norm.dims)
+        return fused.scaled_sum(g, x, norm.mean, a, b, d)
 
 
 def batch_norm(

@@ -112,11 +112,10 @@ def test_sums_and_the_scaled_sum(case):
             assert found.dtype == x.dtype and found.shape == mean.shape
             allowed = (count if module is plain else 100) * unit
             assert (abs(found - terms.sum(dims, keepdims=True)) <= allowed * size).all()
-        more = () if module is plain else (dims,)
-        found = module.scaled_sum(g, x, mean, a, b, c, *more)
-        assert found.dtype == x.dtype
-        size = abs(a * LONG(1) * g) + abs(b) * (abs(centred) + abs(mean)) + abs(c)
-        assert (abs(found - (a * LONG(1) * g + b * centred + c)) <= 8 * unit * size).all()
+    found = fused.scaled_sum(g, x, mean, a, b, c)
+    assert found.dtype == x.dtype
+    size = abs(a * LONG(1) * g) + abs(b) * (abs(centred) + abs(mean)) + abs(c)
+    assert (abs(found - (a * LONG(1) * g + b * centred + c)) <= 8 * unit * size).all()
 
 
 @settings(max_examples=40)
@@ -181,9 +180,11 @@ def test_what_it_is_not_made_for_is_declined():
         assert channels.normalise(x, 1.0, 0.0, (0, 2, 3), 1e-5, slope) is None
     for dims in ((0, 2), (1, 2, 3)):
         assert channels.normalise_sums(x, x, mean, dims) is None
-        assert channels.scaled_sum(x, x, mean, 1, 1, 1, dims) is None
+        assert channels.normalise_grad(x, x, x, 1.0, None, mean, mean, dims, 1e-5, 1.0) is None
     assert channels.normalise_sums(narrow, x, mean, (0, 2, 3)) is None
-    assert channels.scaled_sum(narrow, x, mean, 1, 1, 1, (0, 2, 3)) is None
+    for other, w, slope in ((narrow, 1.0, 1.0), (x, np.ones(3), 1.0), (x, 1.0, 1.5)):
+        known = w, None, mean, mean, (0, 2, 3), 1e-5, slope
+        assert channels.normalise_grad(other, x, x, *known) is None
     assert_allclose(fused.total(x, (2, 3), False, x.dtype), x.sum((2, 3)), rtol=1e-12)
     y, _, _ = fused.normalise(x, 1.0, 0.0, (1, 2, 3), 1e-5)
     assert_allclose(y.mean((1, 2, 3)), 0, atol=1e-12)
