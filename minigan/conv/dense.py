@@ -194,21 +194,20 @@ def _inputs(plan: Plan, x: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def _inputs_back(plan: Plan, v: np.ndarray, x: np.ndarray, b: np.ndarray | None) -> None:
     """The adjoint of ``_inputs`` into x (N, H, W, C), plus b (C,)."""
-    t, cc, wide = plan.matrix("T", v.dtype).T, v.shape[-1], plan.blocks[1]
+    t, cc = plan.matrix("T", v.dtype).T, v.shape[-1]
 
     def task(images: slice) -> None:
         blocks = _blocks(plan, images.stop - images.start, cc, v.dtype)
         parts = blocks.shape[:3]
+        shape = (*parts, plan.n, *blocks.shape[4:])
         for row, tile in enumerate(plan.rows):
+            rows = blocks[:, :, :, tile.start : tile.start + plan.n]
+            made = scratch("product", shape, v.dtype) if tile.read else rows
             given = _row_of_tiles(v, images, row, plan.s)
-            if tile.read:
-                shape = (*parts, tile.read, *blocks.shape[4:])
-                more = scratch("product", shape, v.dtype)
-                np.matmul(t[: tile.read * wide], given, out=more.reshape(*parts, -1, cc // plan.s))
-                blocks[:, :, :, tile.start : tile.start + tile.read] += more
-            new = blocks[:, :, :, tile.start + tile.read : tile.start + plan.n]
-            rows = t[tile.read * wide :]
-            np.matmul(rows, given, out=new.reshape(*parts, len(rows), -1))
+            np.matmul(t, given, out=made.reshape(*parts, len(t), -1))
+            if tile.read:  # these rows of blocks belong to the tiles above too
+                rows[:, :, :, : tile.read] += made[:, :, :, : tile.read]
+                rows[:, :, :, tile.read :] = made[:, :, :, tile.read :]
         plan.scatter(blocks, nchw(x[images]))
         if b is not None:
             x[images] += b
