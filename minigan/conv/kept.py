@@ -16,7 +16,7 @@ import numpy as np
 from ..cpu import memory
 
 MOST = 1 << 28  # bytes of a transform of images that may be held, for a moment
-MOST_FOR_LATER = 1 << 23  # the same, from a forward pass to its backward pass
+MOST_FOR_LATER = 1 << 25  # the same, from a forward pass to its backward pass
 MOST_OF_FILTERS = 1 << 25  # of filters: they are held while other networks have their turn
 
 
