@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import conv as routines
 from .._autocast import rounds
+from .._mode import thread
 from .._tensor import Tensor
 from ..array import Array
 from ..autograd import Function, is_grad_enabled
@@ -54,11 +55,12 @@ class _Routine(Function):
     def _for_call(self, role: str) -> Kept:
         """What this function was given serves for one call: later its filters may have changed.
 
-        Wgrad will need the first operand again, x or y by its ``role``.
+        Wgrad will need the first operand again, x or y by its ``role``; nothing is kept of it where
+        operands themselves wait in another form.
         """
         self.kept, self.common = self.common, NOTHING
         if self.kept is NOTHING and is_grad_enabled():
-            self.kept = Kept("w" + role, later=True)
+            self.kept = Kept("w" if thread.state.packing else "w" + role, later=True)
         return self.kept
 
     def _for_gradients(self, role: str, needs: tuple[bool, ...]) -> Kept:

@@ -79,12 +79,12 @@ def winograd_cases(draw, m, most=7, channels=3, batch=(1, 2)):
 
 @st.composite
 def dense_cases(draw, most=8, channels=3, batch=(1, 3)):
-    """As winograd_cases, with 2 to ``most`` outputs in a row, or two bands, and three taps too."""
+    """As winograd_cases, with 2 to ``most`` outputs, or four tiles by two bands, and three taps."""
     s, r = draw(between(1, 2)), draw(between(2, 3))
     pad = tuple(draw(between(0, 3)) for _ in range(4))
     sizes = []
-    for sides, bands in ((pad[:2], ()), (pad[2:], (16,) if most == 8 else ())):
-        outputs = draw(st.sampled_from([*range(2, most + 1), *bands]))
+    for sides, bands in ((pad[:2], (13,)), (pad[2:], (16,))):
+        outputs = draw(st.sampled_from([*range(2, most + 1), *(bands if most == 8 else ())]))
         reached = s * (outputs - 1) + r * s
         sizes.append(max(reached + draw(between(0, s - 1)) - sum(sides), 1))
     g = Geometry(*sizes, r * s, r * s, (s, s), pad)

@@ -154,6 +154,14 @@ def test_a_pass_forward_and_back_makes_each_transform_once(transposed, most, mon
     assert sorted(made) == sorted(["filters", forward, *again, back])
 
 
+def test_no_image_is_kept_alive_where_saved_tensors_are_put_away():
+    x, w = leaves(GEOMETRIES[0], 0)
+    hooks = minigan.autograd.graph.saved_tensors_hooks(lambda t: t.numpy(), minigan.from_numpy)
+    with algorithm("winograd2"), hooks:
+        y = minigan.conv2d(x, w, None, 2, 1)
+    assert [role for role, _ in y.node.function.kept.held] == ["w"]
+
+
 def test_nothing_is_kept_where_no_gradient_is_wanted():
     x, w = leaves(GEOMETRIES[0], 0)
     with algorithm("winograd2"), minigan.no_grad():
