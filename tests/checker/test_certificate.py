@@ -36,7 +36,7 @@ def all_functions():
 
 def public_functions():
     """Public names that are functions: neither classes nor modules."""
-    names = [n for n in vars(minigan) if not n.startswith("_")]
+    names = [n for n in dir(minigan) if not n.startswith("_")]
     found = {n for n in names if inspect.isfunction(getattr(minigan, n))}
     return found | {n for n in F.__all__ if inspect.isfunction(getattr(F, n))}
 
