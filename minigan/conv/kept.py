@@ -1,9 +1,9 @@
 """Transforms of a call's operands that the call's gradients need again.
 
 Winograd's routines transform filters, images and outputs before they multiply.  The filters of a
-forward pass come back in the backward pass, and there dgrad (or fprop) and wgrad begin with the
-same gradient.  A ``Kept`` goes along with the calls that share operands; whoever transforms first
-leaves the result in it.
+forward pass come back in the backward pass, its image comes back in wgrad, and there dgrad (or
+fprop) and wgrad begin with the same gradient.  A ``Kept`` goes along with the calls that share
+operands; whoever transforms first leaves the result in it.
 """
 
 from __future__ import annotations
