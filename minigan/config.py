@@ -138,7 +138,8 @@ def choose_device(device: str) -> str:
         return "cuda" if cuda.is_available() else "cpu"
     if device == "cuda" and not cuda.is_available():
         raise RunError(
-            "--device cuda: no usable GPU (needs an NVIDIA GPU with its driver, and CuPy: "
-            'pip install "minigan[cuda13x]" or "minigan[cuda12x]"); use --device cpu or auto'
+            f"--device cuda: no usable GPU, {cuda.missing()} (needs an NVIDIA GPU with its driver, "
+            'and CuPy: pip install "minigan[cuda13x]" or "minigan[cuda12x]"); '
+            "use --device cpu or auto"
         )
     return device

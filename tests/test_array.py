@@ -1,6 +1,7 @@
 """Devices, and moving between them: what does not need a GPU."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import minigan
 from minigan import array as arrays
 from minigan.array import Device
+from minigan.config import RunError, choose_device
 
 
 def test_devices_are_named_and_compared():
@@ -31,6 +33,29 @@ def test_without_cupy_a_gpu_is_one_clear_error(monkeypatch):
     with pytest.raises(RuntimeError, match="needs CuPy"):
         minigan.zeros(2, device="cuda")
     assert minigan.cuda.is_available() is False and minigan.cuda.device_count() == 0
+    assert minigan.cuda.missing() == "CuPy is not installed"
+
+
+@pytest.mark.parametrize(
+    ("driver", "count", "said"),
+    [
+        (0, None, "there is no NVIDIA driver"),
+        (11080, "driver version is insufficient", "CUDA says driver version is insufficient"),
+        (13000, 0, "the driver knows no GPU"),
+    ],
+)
+def test_what_a_gpu_lacks_is_said(monkeypatch, driver, count, said):
+    def devices():
+        if isinstance(count, str):
+            raise OSError(count)
+        return count
+
+    runtime = SimpleNamespace(driverGetVersion=lambda: driver, getDeviceCount=devices)
+    cupy = SimpleNamespace(cuda=SimpleNamespace(runtime=runtime, is_available=lambda: False))
+    monkeypatch.setattr(arrays, "cupy", lambda: cupy)
+    assert minigan.cuda.missing() == said
+    with pytest.raises(RunError, match=f"--device cuda: no usable GPU, {said} .*pip install"):
+        choose_device("cuda")
 
 
 def test_on_the_cpu_nothing_is_copied():

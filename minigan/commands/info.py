@@ -48,7 +48,7 @@ def _info(arguments: argparse.Namespace) -> int:
             f"{kind:<10}{library} {pool.get('version')}, {pool.get('num_threads')} threads{kernels}"
         )
     if not cuda.is_available():
-        print(f"{'device':<10}cpu (no usable GPU)")
+        print(f"{'device':<10}cpu (no usable GPU: {cuda.missing()})")
         return 0
     print(f"{'device':<10}cuda")
     for number in range(cuda.device_count()):

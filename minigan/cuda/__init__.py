@@ -31,6 +31,7 @@ __all__ = [
     "mem_get_info",
     "memory_allocated",
     "memory_reserved",
+    "missing",
     "synchronize",
 ]
 
@@ -44,6 +45,21 @@ def is_available() -> bool:
         return bool(arrays.cupy().cuda.is_available())
     except RuntimeError:
         return False
+
+
+def missing() -> str:
+    """Where no GPU can be used, what is missing, in a few words."""
+    try:
+        runtime = arrays.cupy().cuda.runtime
+    except RuntimeError:
+        return "CuPy is not installed"
+    try:
+        if not runtime.driverGetVersion():
+            return "there is no NVIDIA driver"
+        runtime.getDeviceCount()
+    except Exception as error:  # CuPy's CUDARuntimeError, which is there with CuPy only
+        return f"CUDA says {error}"
+    return "the driver knows no GPU"
 
 
 def device_count() -> int:
