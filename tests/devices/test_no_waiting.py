@@ -18,7 +18,7 @@ from minigan.run import Run
 pytestmark = [needs_emulator, pytest.mark.usefixtures("undrawn")]
 STEPS = PLAIN + 2  # the plain ones, the one that is recorded, a replay
 SMALL = {"network": "mlp", "widths": "8,8", "critic_widths": "8", "latent": 3}
-RECIPES = {  # all but pix2pix: its networks are large for the emulator
+RECIPES = {  # all but pix2pix, large for the emulator; test_graphed.py has it, made small
     "autoencoder": {"code": 5},
     "conv-autoencoder": {},
     "vae": {"hidden": 8},
