@@ -158,6 +158,6 @@ def keep_in_bf16(function: Any, x: Tensor) -> Packed | None:
         return None
     key = node.number, x.version[0]
     packed = _kept.get(key)
-    if packed is None:
+    if packed is None or packed.version is not x.version:  # its data may be other memory by now
         packed = _kept[key] = Packed(x, fused.packed(x.array), fused.unpacked)
     return packed

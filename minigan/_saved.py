@@ -12,26 +12,29 @@ from collections.abc import Callable
 from typing import Any
 
 from ._mode import no_grad, thread
-from ._tensor import Tensor
+from ._tensor import Node, Tensor
 from .array import Array
 
 
 class Packed:
-    """A value in the form in which it is kept, and its place in the graph, which stays."""
+    """A value in the form in which it is kept.
 
-    __slots__ = ("__weakref__", "dtype", "kept", "node", "shape", "unpack", "version")
+    It knows no node: a result is kept by its own, which would keep itself alive.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "kept", "shape", "unpack", "version")
 
     def __init__(self, x: Tensor, kept: Any, unpack: Callable[[Any], Array]):
-        self.shape, self.dtype, self.node, self.version = x.shape, x.dtype, x.node, x.version
+        self.shape, self.dtype, self.version = x.shape, x.dtype, x.version
         self.kept, self.unpack = kept, unpack
 
     def array(self) -> Array:
         """The value again."""
         return self.unpack(self.kept)
 
-    def tensor(self) -> Tensor:
-        """The value where it was: a gradient that is differentiated again finds its way on."""
-        return Tensor(self.array(), self.node, self.version)
+    def tensor(self, node: Node | None) -> Tensor:
+        """The value at its place: a gradient that is differentiated again finds its way on."""
+        return Tensor(self.array(), node, self.version)
 
 
 Packer = Callable[[Any, Tensor], Packed | None]  # (function, value) → how to keep it; None: so
@@ -40,9 +43,14 @@ Packer = Callable[[Any, Tensor], Packed | None]  # (function, value) → how to 
 class Values(tuple):
     """What a node keeps of its inputs, where some of it is Packed."""
 
-    def unpacked(self) -> tuple:
-        """All of it as a gradient rule takes it."""
-        return tuple([x.tensor() if type(x) is Packed else x for x in self])
+    def unpacked(self, edges: tuple[Node | None, ...]) -> tuple:
+        """All of it as a gradient rule takes it; the inputs came from ``edges``."""
+        return tuple(
+            [
+                x.tensor(edge) if type(x) is Packed else x
+                for x, edge in zip(self, edges, strict=True)
+            ]
+        )
 
 
 def pack(result: Tensor, packer: Packer) -> None:
@@ -54,6 +62,16 @@ def pack(result: Tensor, packer: Packer) -> None:
     node.saved = Values([packed.get(i) or x for i, x in enumerate(node.saved)])
     if node.output is not None:
         node.output = packer(node.function, result) or node.output
+
+
+def replace(result: Tensor, array: Array) -> None:
+    """Let the result of an operation that has just been done be ``array``, for its gradient too."""
+    result.array = array
+    node, packer = result.node, thread.state.packing
+    if node is not None and node.output is not None:
+        node.output = array
+        if packer is not None:
+            node.output = packer(node.function, result) or array
 
 
 class packing:

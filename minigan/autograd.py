@@ -353,7 +353,7 @@ def _unpack(node: Node, g: Tensor) -> tuple:
                 f"backward: a value that the gradient of {type(node.function).__name__} (output "
                 f"shape {g.shape}) needs has been changed in place since it was computed"
             )
-    saved = node.saved if type(node.saved) is tuple else node.saved.unpacked()
+    saved = node.saved if type(node.saved) is tuple else node.saved.unpacked(node.edges)
     # A fresh handle on the same Node: the graph itself never points back at its outputs.
     if node.output is None:
         return Absent(g.array), *saved

@@ -1,6 +1,7 @@
 """In which form values wait for their gradients: hooks of the user's, and BF16 under autocast."""
 
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -123,6 +124,30 @@ def test_another_thing_than_the_value_is_refused(unpack, got):
         y = x.exp().sum()
     with pytest.raises(RuntimeError, match=rf"of shape \(2,\), float32, on cpu for Exp, {got}"):
         y.backward()
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        lambda: graph.saved_tensors_hooks(same, same),
+        graph.save_on_cpu,
+        lambda: minigan.autocast("cpu"),
+    ],
+)
+def test_a_graph_that_nobody_holds_goes_at_once(block):
+    """No circle of references keeps its arrays until the collector comes."""
+    x = leaf(drawn(LEAST))
+    with block():
+        inner = minigan.tanh(x)
+        result = minigan.tanh(inner)
+    kept = [weakref.ref(value.node.output) for value in (inner, result)]
+    assert all(isinstance(value(), Packed) for value in kept)
+    gc.disable()
+    try:
+        del inner, result
+        assert [value() for value in kept] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_hooks_have_to_be_functions():
@@ -271,6 +296,19 @@ def test_smooth_functions_read_eight_digits():
     near = minigan.tensor(fused.rounded(x.detach().numpy()), requires_grad=True)
     (exact,) = minigan.grad((F.batch_norm(near, training=True) * weights).sum(), near)
     assert_allclose(g.numpy(), exact.numpy(), atol=2e-3)
+
+
+def test_what_a_result_is_given_later_is_kept_anew():
+    """By ``data`` it gets other memory, with a count of changes of its own."""
+    x, w = leaf(drawn(64, 64)), leaf(drawn(64, 2, seed=1))
+    with minigan.autocast("cpu"):
+        inner = x * 1
+        before = inner @ w
+        inner.data = minigan.ones(64, 64)
+        after = inner @ w
+    assert_array_equal(minigan.grad(after.sum(), w)[0].numpy(), np.full((64, 2), 64))
+    with pytest.raises(RuntimeError, match="has been changed in place"):
+        minigan.grad(before.sum(), w)
 
 
 def test_what_is_kept_as_it_is():

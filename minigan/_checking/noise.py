@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import array as arrays
+from .._saved import replace
 from ..autograd import Call, op_hook
 from .problem import Phi, on_host
 
@@ -46,9 +47,7 @@ def _rounding(bits: int, rng: np.random.Generator) -> Callable[[Call, Callable[[
             after = rounded(before, bits, rng)
             if not np.array_equal(after, before):  # a view of rounded numbers stays a view
                 # A new array: the old one may be the function's own.
-                result.array = arrays.to_device(after, result.device)
-                if result.node is not None and result.node.output is not None:
-                    result.node.output = result.array
+                replace(result, arrays.to_device(after, result.device))
         return result
 
     return round_result

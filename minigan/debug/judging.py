@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._hooks import Call
+from .._saved import replace
 from .._tensor import Node, Tensor
 from ..array import to_device
 from .bounds import bound
@@ -223,9 +224,7 @@ def _hold(x: Tensor, given: np.ndarray, what: str) -> None:
     if not what and x.node is not None and x.array.base is None:
         array = x.array.copy(order="K")  # the result's own memory may be the function's too
         array[...] = moved
-        if x.node.output is not None:
-            x.node.output = array
-        x.array = array
+        replace(x, array)
     elif getattr(x.array.flags, "writeable", True):
         x.array[...] = moved
 

@@ -63,6 +63,20 @@ def test_nothing_differs_where_all_is_right(fake):
     assert found.calls > 50 and 0 < found.closest < 0.3
 
 
+def test_activations_that_wait_in_bf16_do_so_in_both_runs(fake, monkeypatch):
+    """Also those that the second run is given because they differ in the last bits."""
+    monkeypatch.setattr("minigan._autocast.LEAST", 1)
+    spoil(monkeypatch, plain, "fprop", lambda y: y * np.float32(1 + 1e-6))
+
+    def step(device):
+        with minigan.autocast(device):
+            penalty_step(device)
+
+    found = replay(step)
+    assert found and found.first is None
+    assert found.closest > 0
+
+
 @pytest.mark.parametrize("name", ["dcgan", "wgan-gp"])
 def test_whole_training_steps_differ_nowhere(fake, name):
     def step(device):
