@@ -14,7 +14,7 @@ from .. import Tensor
 from ..array import to_device
 from ..conv import Activation, Geometry
 from ..conv.activation import rectifier
-from ..distributed.nn import AllReduce
+from ..distributed.nn import AllGather, AllReduce
 from ..ops import (
     accumulate,
     arithmetic,
@@ -108,6 +108,7 @@ FUNCTIONS: dict[str, Program] = {
     "LeakyReLUGrad": ([GRID, GRID], lambda g, s: kinks.LeakyReLUGrad(0.2)(g, s)),
     "Clamp": ([GRID], lambda x: kinks.Clamp(-0.5, 0.9)(x)),
     "AllReduce": ([GRID], lambda x: AllReduce()(x)),
+    "AllGather": ([GRID], lambda x: AllGather()(x)),
     "Cast": ([GRID], lambda x: Cast(np.dtype("float64"))(x)),
     "Contiguous": ([GRID], lambda x: copies.Contiguous()(x.t())),
     "ToDevice": ([GRID], lambda x: copies.ToDevice(x.device)(x)),

@@ -206,5 +206,6 @@ WITHOUT_GRADIENT: dict[str, str] = {
     "is the engine itself": "backward grad is_grad_enabled gradcheck",
     "keeps settings, seeds or files": "default_generator get_default_dtype set_default_dtype "
     "is_autocast_enabled get_autocast_dtype manual_seed load save get_num_threads set_num_threads "
-    "initial_seed get_rng_state set_rng_state use_deterministic_algorithms",
+    "initial_seed get_rng_state set_rng_state use_deterministic_algorithms get_default_device "
+    "set_default_device",
 }
