@@ -144,6 +144,7 @@ def init_process_group(
 
     Raises:
         ValueError: called twice, another backend, or world_size or rank are not what they are.
+        TypeError: ``timeout`` is no timedelta.
         RuntimeError: mpi4py or an MPI library is not installed.
     """
     global _default
@@ -152,6 +153,10 @@ def init_process_group(
     if backend not in BACKENDS:
         known = ", ".join(map(repr, BACKENDS))
         raise ValueError(f"init_process_group: backend expects one of {known}, got {backend!r}")
+    if timeout is not None and not isinstance(timeout, timedelta):
+        raise TypeError(
+            f"init_process_group: timeout expects a datetime.timedelta, got {timeout!r}"
+        )
     with limited((timeout or START).total_seconds()):
         group = Group()
     for name, given, found in (("world_size", world_size, group.size), ("rank", rank, group.rank)):

@@ -19,8 +19,8 @@ def as_one(module: Module, following: Module | None) -> Callable[[Any], Any] | N
     """What computes ``module`` and the activation after it in one pass over memory.
 
     A batch normalisation can end in a ReLU or LeakyReLU, a convolution in Tanh too.  None for
-    other layers (also subclasses, whose ``forward`` may be another), a slope outside 0 to 1, or
-    hooks that want to see what passes between the two.
+    other layers (also subclasses, and those given a ``forward`` of their own), a slope outside 0 to
+    1, or hooks that want to see what passes between the two.
 
     >>> as_one(BatchNorm2d(3), LeakyReLU(0.2)).keywords
     {'slope': 0.2}
@@ -36,7 +36,8 @@ def as_one(module: Module, following: Module | None) -> Callable[[Any], Any] | N
         ending = {"activation": Activation("tanh")}
     else:
         return None
-    if any(getattr(m, hooks) for m in (module, following) for hooks in HOOKS):
+    both = module, following
+    if any("forward" in vars(m) or any(getattr(m, hooks) for hooks in HOOKS) for m in both):
         return None
     return partial(module.activated, **ending)
 

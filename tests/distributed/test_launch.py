@@ -69,3 +69,9 @@ def test_ctrl_c_before_the_beginning_is_said_once(monkeypatch, capsys, place):
     monkeypatch.setenv("MPI_LOCALRANKID", str(place))
     assert cli.main() == 130
     assert capsys.readouterr().err == ("" if place else "minigan: interrupted\n")
+
+
+def test_a_limit_is_a_timedelta():
+    with pytest.raises(TypeError, match=r"timeout expects a datetime\.timedelta, got 5"):
+        dist.init_process_group(timeout=5)
+    assert not dist.is_initialized()

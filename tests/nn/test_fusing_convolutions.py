@@ -151,6 +151,16 @@ def test_subclasses_and_other_slopes_are_not_passed_over(first, second):
     assert_array_equal(found.detach().numpy(), expected.detach().numpy())
 
 
+@pytest.mark.parametrize("first", [nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)], ids=["conv", "norm"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_forward_of_its_own_is_called(first, place):
+    """Some programs give one module another forward instead of making a class."""
+    layers = nn.Sequential(copy.deepcopy(first), nn.ReLU())
+    x = minigan.tensor(np.abs(np.random.default_rng(0).standard_normal((2, 3, 4, 4))))
+    layers[place].forward = lambda x: x * 0 + 7
+    assert_array_equal(layers.double()(x).detach().numpy(), np.full(x.shape, 7))
+
+
 def test_one_dimension_goes_one_after_the_other():
     net = nn.Sequential(nn.Conv1d(1, 2, 3), nn.ReLU(), nn.ConvTranspose1d(2, 1, 3), nn.Tanh())
     names = operations(lambda: net(minigan.randn(2, 1, 9)))
