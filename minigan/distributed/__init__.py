@@ -12,9 +12,9 @@ Every process is a *rank*.  Collectives, such as ``all_reduce``, are called by a
 same order.  Arrays on the CPU travel by MPI (mpi4py), arrays on GPUs by NCCL (CuPy's); mpi4py is
 imported by ``init_process_group`` and not before.
 
-Of ``torch.distributed`` there are only the names below; ``nn`` has an ``all_gather``, for tensors of
-floats.  There is no other gathering or scattering (``gather``, ``reduce_scatter``, ``all_to_all``),
-no ``reduce`` to one rank, no message from rank to rank (``send``, ``recv``), no collective of Python
+Of ``torch.distributed`` there are only the names below; ``nn`` has an ``all_gather`` of floats.
+There is no other gathering or scattering (``gather``, ``reduce_scatter``, ``all_to_all``), no
+``reduce`` to one rank, no message from rank to rank (``send``, ``recv``), no collective of Python
 objects, which PyTorch pickles, and no group but that of all ranks (``new_group``).
 """
 
