@@ -37,7 +37,9 @@ class Packed:
         return Tensor(self.array(), node, self.version)
 
 
-Packer = Callable[[Any, Tensor], Packed | None]  # (function, value) → how to keep it; None: so
+Packer = Callable[
+    [Any, Tensor], Packed | None
+]  # (function, value) → how to keep it; None: as it is
 
 
 class Values(tuple):
@@ -55,23 +57,25 @@ class Values(tuple):
 
 def pack(result: Tensor, packer: Packer) -> None:
     """Keep the values that the node of ``result`` keeps as ``packer`` says."""
-    node = result.node
-    packed = {
-        i: packer(node.function, x) for i, x in enumerate(node.saved) if isinstance(x, Tensor)
-    }
-    node.saved = Values([packed.get(i) or x for i, x in enumerate(node.saved)])
-    if node.output is not None:
-        node.output = packer(node.function, result) or node.output
+    function, saved = result.node.function, result.node.saved
+    result.node.saved = Values(
+        [(packer(function, x) or x) if isinstance(x, Tensor) else x for x in saved]
+    )
+    _keep_output(result, packer)
 
 
 def replace(result: Tensor, array: Array) -> None:
     """Let the result of an operation that has just been done be ``array``, for its gradient too."""
     result.array = array
-    node, packer = result.node, thread.state.packing
-    if node is not None and node.output is not None:
-        node.output = array
-        if packer is not None:
-            node.output = packer(node.function, result) or array
+    if result.node is not None:
+        _keep_output(result, thread.state.packing)
+
+
+def _keep_output(result: Tensor, packer: Packer | None) -> None:
+    """Where the rule reads the result itself, the node keeps it, as ``packer`` says."""
+    node = result.node
+    if node.output is not None:
+        node.output = (packer and packer(node.function, result)) or result.array
 
 
 class packing:

@@ -3,7 +3,7 @@
 The whole idea: a Function computes an array (``forward``) and states its gradient *as a program
 in Tensors* (``vjp``).  Calling a Function records a Node.  ``grad`` visits the nodes between
 outputs and inputs in descending order of creation, which is a topological order, and calls each
-``vjp`` once.  Because a ``vjp`` is made of Functions, running it with recording on
+``vjp`` once (``_walk.py``).  Because a ``vjp`` is made of Functions, running it with recording on
 (``create_graph=True``) gives a gradient that can be differentiated again, to any order.
 
 Every call of a Function, and of its ``vjp``, can be watched: see ``op_hook``.
@@ -11,8 +11,7 @@ Every call of a Function, and of its ``vjp``, can be watched: see ``op_hook``.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -20,10 +19,11 @@ import numpy as np
 
 from . import _saved as graph
 from . import array as arrays
-from ._hooks import Call, around, at_the_end, op_hook, through_hooks
+from ._hooks import Call, around, at_the_end, op_hook
 from ._mode import enable_grad, is_grad_enabled, no_grad, running, set_grad_enabled, thread
-from ._saved import Packed, pack
+from ._saved import pack
 from ._tensor import Absent, Leaf, Node, Tensor, one_device
+from ._walk import gradients
 from .array import Array
 
 
@@ -149,7 +149,7 @@ def grad(
         if not x.requires_grad:
             raise RuntimeError(f"grad: input {i} (shape {x.shape}) does not require grad")
     seeds = _seeds("grad", outputs, grad_outputs)
-    table, reached = _gradients(seeds, {x.node for x in inputs}, retain_graph, create_graph)
+    table, reached = gradients(seeds, {x.node for x in inputs}, retain_graph, create_graph)
     results = []
     for i, x in enumerate(inputs):
         g = table.get(x.node)
@@ -179,7 +179,7 @@ def backward(
             raise RuntimeError("backward: expected inputs that require grad, at least one")
         targets = {x.node for x in inputs}
     seeds = _seeds("backward", tensors, grad_tensors)
-    table, _ = _gradients(seeds, targets, retain_graph, create_graph)
+    table, _ = gradients(seeds, targets, retain_graph, create_graph)
     _accumulate(table, seeds, create_graph)
 
 
@@ -230,142 +230,6 @@ def _seeds(name: str, outputs: Any, grad_outputs: Any) -> dict[Node, Tensor]:
             g = g.to(y.dtype)
         seeds[y.node] = seeds[y.node] + g if y.node in seeds else g
     return seeds
-
-
-def _gradients(
-    seeds: dict[Node, Tensor],
-    targets: set[Node] | None,
-    retain_graph: bool | None,
-    create_graph: bool,
-) -> tuple[dict[Node, Tensor], set[Node]]:
-    """Gradients of the target nodes (None: of all leaves), and the nodes on the way to them."""
-    keep_graph = create_graph if retain_graph is None else retain_graph
-    plan, results = _plan(seeds, targets), {}
-    with running(None, create_graph):
-        deque(_walk(seeds, targets, plan, keep_graph, results), maxlen=0)  # keeps no step alive
-    return results, plan[1]
-
-
-def _walk(
-    seeds: dict[Node, Tensor],
-    targets: set[Node] | None,
-    plan: tuple[list[Node], set[Node]],
-    keep_graph: bool,
-    results: dict[Node, Tensor],
-) -> Iterator[tuple[Node, Tensor, tuple]]:
-    """Fill ``results``, with a pause after every vjp: its node, what it was given, what it gave.
-
-    To be driven inside ``running(None, ...)``, which also undoes what a step leaves set.  What a
-    hook asked for by ``at_the_end`` is done after the last step.
-    """
-    order, useful = plan
-    table, after = dict(seeds), []
-    for node in order:
-        g = table.pop(node, None)
-        if g is None or node not in useful:
-            continue
-        state = thread.state
-        state.running, state.after = node, after
-        if node.hooks:
-            g = through_hooks(node, g)
-        if node.function is None or (targets is not None and node in targets):
-            results[node] = g
-        needs = tuple([edge in useful for edge in node.edges])
-        if True not in needs:
-            continue
-        gradients = _apply(node, needs, g)
-        for edge, gradient in zip(node.edges, gradients, strict=True):
-            if gradient is not None:
-                table[edge] = table[edge] + gradient if edge in table else gradient
-        if not keep_graph:
-            _free(node)
-        yield node, g, gradients
-        del g, gradient, gradients  # before more memory is asked for
-    for finish in after:
-        finish()
-
-
-def _apply(node: Node, needs: tuple[bool, ...], g: Tensor) -> list[Tensor | None]:
-    """The gradients that the node's rule gives for the inputs that need one, in their dtypes."""
-    y, *inputs = _unpack(node, g)
-    vjp, given = node.function.vjp, (needs, g, y, *inputs)
-    hooked = thread.state.hooks
-    gradients = around("vjp", node.function, vjp, given) if hooked else vjp(*given)
-    return [
-        _fitting(node, x, gradient) if need and gradient is not None else None
-        for need, x, gradient in zip(needs, inputs, gradients, strict=True)
-    ]
-
-
-def _fitting(node: Node, x: Any, gradient: Tensor) -> Tensor:
-    """``gradient`` in the dtype of the input x; of another shape it is a mistake in the vjp."""
-    if gradient.shape != x.shape:
-        raise RuntimeError(
-            f"backward: {type(node.function).__name__} gave a gradient of shape {gradient.shape} "
-            f"for an input of shape {x.shape}"
-        )
-    same = gradient.dtype == x.dtype or "c" in (gradient.dtype.kind, x.dtype.kind)
-    return gradient if same else gradient.to(x.dtype)
-
-
-def _plan(roots: Iterable[Node], targets: set[Node] | None) -> tuple[list[Node], set[Node]]:
-    """The nodes below ``roots``, outputs first, and which of them lead to a target.
-
-    A leaf with hooks comes as soon as its gradient is complete, after the last node that reads it;
-    so its hooks work while the walk goes on.
-    """
-    oldest = min((n.number for n in targets), default=0) if targets is not None else 0
-    seen, stack = set(roots), list(roots)
-    last: dict[Node, int] = {}  # the number of the last node that reads a leaf with hooks
-    while stack:
-        node = stack.pop()
-        for edge in node.edges:
-            if edge is None or edge.number < oldest:
-                continue
-            if edge not in seen:
-                seen.add(edge)
-                stack.append(edge)
-            if edge.hooks is not None and edge.function is None:
-                last[edge] = min(node.number, last.get(edge, node.number))
-    order = sorted(seen, key=lambda node: -node.number)
-    if last:
-        order.sort(key=lambda node: (-last.get(node, node.number), node in last))
-    useful: set[Node] = set()
-    for node in reversed(order):  # inputs first
-        wanted = (
-            (node.function is None and node.requires_grad) if targets is None else node in targets
-        )
-        if wanted or any(edge in useful for edge in node.edges):
-            useful.add(node)
-    return order, useful
-
-
-def _unpack(node: Node, g: Tensor) -> tuple:
-    """``y, *inputs`` as the node's vjp takes them; ``g`` has the shape and dtype of y."""
-    if node.saved is None:
-        raise RuntimeError(
-            "backward: trying to go through the graph a second time, but the values it needs have "
-            "been freed; give retain_graph=True the first time"
-        )
-    for version, count in node.checks:
-        if version[0] != count:
-            raise RuntimeError(
-                f"backward: a value that the gradient of {type(node.function).__name__} (output "
-                f"shape {g.shape}) needs has been changed in place since it was computed"
-            )
-    saved = node.saved if type(node.saved) is tuple else node.saved.unpacked(node.edges)
-    # A fresh handle on the same Node: the graph itself never points back at its outputs.
-    if node.output is None:
-        return Absent(g.array), *saved
-    output = node.output.array() if type(node.output) is Packed else node.output
-    return Tensor(output, node, node.checks[-1][0]), *saved
-
-
-def _free(node: Node) -> None:
-    """Let go of the values; a rule that needed none can be run again."""
-    if node.checks:
-        node.saved = node.output = None
-        node.checks = ()
 
 
 def _backward_method(

@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Greek letters shows ? instead
             stream.reconfigure(errors="replace")
+    given = sys.argv[1:] if argv is None else argv
     try:
         with start:
             from .commands import parser
@@ -42,22 +43,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        if not _one_of_several():
+        if not _one_of_several(given):
             say("minigan: interrupted")
         return INTERRUPTED
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         if not _expected(error):
             raise
-        if not (_is_usage(error) and _one_of_several()):
+        if not (_is_usage(error) and _one_of_several(given)):
             say(f"minigan: error: {' '.join(_reason(error).split())}")
         return 2
 
 
-def _one_of_several() -> bool:
+def _one_of_several(given: Sequence[str]) -> bool:
     """Whether the first of the processes that ``mpiexec`` started here says the same."""
     from .distributed.launch import place_here
 
-    return "--distributed" in sys.argv and place_here() > 0
+    return "--distributed" in given and place_here() > 0
 
 
 def _is_usage(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ FLOORS = [
     {"generators"},
     {"places"},
     {"_mode", "_tensor"},
-    {"_hooks", "_saved"},
+    {"_hooks", "_saved", "_walk"},
     {"autograd"},
     {"_autocast", "conv", "cuda", "fused", "distributed"},
     {"ops"},

@@ -19,9 +19,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import Any
 
-from .. import fused
 from ..array import Array, array_module
 from .activation import NONE, Activation
 from .geometry import Geometry
@@ -48,18 +46,6 @@ def algorithm(name: str) -> AbstractContextManager[None]:
     return cpu.algorithm(name)
 
 
-def _call(
-    routine: str, g: Geometry, operands: tuple, low: bool, *others: Any, **options: Any
-) -> Array:
-    """The device's routine, which rounds by itself on a GPU."""
-    backend = _backend(operands[0])
-    if low and backend is _routines.get("numpy"):  # copies are new: what is made of them is too
-        operands, others = tuple(map(fused.rounded, operands)), (*others[:-1], NOTHING)
-    elif low:
-        options["low"] = True
-    return getattr(backend, routine)(g, *operands, *others, **options)
-
-
 def fprop(
     g: Geometry,
     x: Array,
@@ -74,7 +60,7 @@ def fprop(
     In all three, ``kept`` holds what calls with the same operands have in common, and ``low`` asks
     for operands (not b) rounded to BF16, exact products and sums in float32.
     """
-    return _call("fprop", g, (x, w), low, b, kept, activation=activation)
+    return _backend(x).fprop(g, x, w, b, kept, low, activation)
 
 
 def dgrad(
@@ -87,12 +73,12 @@ def dgrad(
     activation: Activation = NONE,
 ) -> Array:
     """The adjoint of ``fprop`` in x: (N, C, H, W); plus the bias b (C,), then the activation."""
-    return _call("dgrad", g, (y, w), low, b, kept, activation=activation)
+    return _backend(y).dgrad(g, y, w, b, kept, low, activation)
 
 
 def wgrad(g: Geometry, x: Array, y: Array, kept: Kept = NOTHING, low: bool = False) -> Array:
     """The adjoint of ``fprop`` in w: (K, C/groups, R, S)."""
-    return _call("wgrad", g, (x, y), low, kept)
+    return _backend(x).wgrad(g, x, y, kept, low)
 
 
 __all__ = ["NONE", "Activation", "Geometry", "Kept", "algorithm", "dgrad", "fprop", "wgrad"]

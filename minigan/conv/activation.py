@@ -2,7 +2,7 @@
 
 As an operation of its own it would read all of y from memory and write it again.  The kernels do it
 while a sum is still in its register (``kernels/epilogue.cuh``), the algorithms of the CPU in the
-memory of the result, some of them chunk by chunk while that is in cache.
+memory of the result.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import fused
 from ..array import Array, array_module
-from ..fused import blocked, plain
+from ..fused import blocked
 
 
 class Activation(NamedTuple):
@@ -40,28 +40,12 @@ def finished(y: Array, f: Activation) -> Array:
     if f == NONE:
         return y
     flat = blocked.in_order(y) if isinstance(y, np.ndarray) and y.dtype.kind == "f" else None
-    if flat is not None:
-        blocked.in_blocks(lambda part: _block(flat[part], f), flat.size)
+    if f.name == "tanh":
+        if flat is None:
+            return array_module(y).tanh(y, out=y)
+        blocked.in_blocks(lambda part: np.tanh(flat[part], out=flat[part]), flat.size)
         return y
-    if f.name == "tanh":
-        return array_module(y).tanh(y, out=y)
-    return fused.leaky_relu(y, f.slope)
-
-
-def finish(out: np.ndarray, f: Activation) -> None:
-    """out = f(out), by the one thread that has just made it: a part of a result, in C order."""
-    if f == NONE:
-        return
-    if out.dtype.kind != "f":
-        out[...] = np.tanh(out) if f.name == "tanh" else plain.leaky_relu(out, f.slope)
-        return
-    flat = out.reshape(-1)
-    for start in range(0, flat.size, blocked.BLOCK):
-        _block(flat[start : start + blocked.BLOCK], f)
-
-
-def _block(y: np.ndarray, f: Activation) -> None:
-    if f.name == "tanh":
-        np.tanh(y, out=y)
-    else:
-        blocked.rectify(y, f.slope, y)
+    if flat is None:
+        return fused.leaky_relu(y, f.slope)
+    blocked.in_blocks(lambda part: blocked.rectify(flat[part], f.slope, flat[part]), flat.size)
+    return y

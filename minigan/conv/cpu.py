@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import fused
 from . import dense, depthwise, im2col, planar, pointwise, residues, thin, winograd
 from .activation import NONE, Activation, finished
 from .geometry import Geometry
@@ -60,8 +61,6 @@ ALGORITHMS = {
     "residues": _Residues,
     "im2col": im2col,
 }
-
-IN_CHUNKS = ("planar", "im2col")  # they activate each chunk of images while it is in cache
 
 
 def fits(name: str, routine: str, g: Geometry, c: int, k: int, dtype: np.dtype) -> bool:
@@ -151,13 +150,14 @@ def fprop(
     w: np.ndarray,
     b: np.ndarray | None = None,
     kept: Kept = NOTHING,
+    low: bool = False,
     activation: Activation = NONE,
 ) -> np.ndarray:
     """f(x ∗ w + b), of x (N, C, H, W), w (K, C/groups, R, S) and b (K,): (N, K, P, Q)."""
+    if low:
+        x, w, kept = _rounded(x, w)
     sizes = *x.shape[:2], w.shape[0]
     name = choose("fprop", g, *sizes, x.dtype)
-    if name in IN_CHUNKS:
-        return ALGORITHMS[name].fprop(g, x, w, b, activation)
     y = ALGORITHMS[name].fprop(g, x, w, b, **_kept(name, kept, g, sizes, x.dtype))
     return finished(y, activation)
 
@@ -168,22 +168,32 @@ def dgrad(
     w: np.ndarray,
     b: np.ndarray | None = None,
     kept: Kept = NOTHING,
+    low: bool = False,
     activation: Activation = NONE,
 ) -> np.ndarray:
     """f(dgrad(y, w) + b), of y (N, K, P, Q), w (K, C/groups, R, S) and b (C,): (N, C, H, W)."""
+    if low:
+        y, w, kept = _rounded(y, w)
     sizes = len(y), w.shape[1] * g.groups, w.shape[0]
     name = choose("dgrad", g, *sizes, y.dtype)
-    if name in IN_CHUNKS:
-        return ALGORITHMS[name].dgrad(g, y, w, b, activation)
     x = ALGORITHMS[name].dgrad(g, y, w, b, **_kept(name, kept, g, sizes, y.dtype))
     return finished(x, activation)
 
 
-def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray, kept: Kept = NOTHING) -> np.ndarray:
+def wgrad(
+    g: Geometry, x: np.ndarray, y: np.ndarray, kept: Kept = NOTHING, low: bool = False
+) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
+    if low:
+        x, y, kept = _rounded(x, y)
     sizes = *x.shape[:2], y.shape[1]
     name = choose("wgrad", g, *sizes, x.dtype)
     return ALGORITHMS[name].wgrad(g, x, y, **_kept(name, kept, g, sizes, x.dtype))
+
+
+def _rounded(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, Kept]:
+    """BF16 operands; they are new each time, so nothing that is made of them serves again."""
+    return fused.rounded(a), fused.rounded(b), NOTHING
 
 
 def _kept(name: str, kept: Kept, g: Geometry, sizes: tuple, dtype: Any) -> dict[str, Kept]:

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..cpu import memory, products
 from ..cpu.threads import parallel, scratch
-from .activation import NONE, Activation, finish
 from .geometry import Geometry
 from .layout import (
     PARTS,
@@ -45,14 +44,8 @@ def _by_group(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         products.matmul(left, right, result)
 
 
-def fprop(
-    g: Geometry,
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    activation: Activation = NONE,
-) -> np.ndarray:
-    """f(x ∗ w + b), of x (N, C, H, W), w (K, C/groups, R, S) and b (K,): (N, K, P, Q)."""
+def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """The convolution of x (N, C, H, W) with w (K, C/groups, R, S), plus b (K,): (N, K, P, Q)."""
     n, k = x.shape[0], w.shape[0]
     dtype = np.result_type(x, w)
     filters = filter_matrix(w, g.groups)
@@ -69,7 +62,6 @@ def fprop(
             out.reshape(len(out), g.groups, -1)[...] = product.transpose(1, 0, 2)
         if b is not None:  # while the chunk is still in cache
             out += b
-        finish(out, activation)
 
     parallel(task, len(batches))
     return nchw(y)
@@ -105,14 +97,8 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return w.reshape(k, c, g.R, g.S)
 
 
-def dgrad(
-    g: Geometry,
-    y: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    activation: Activation = NONE,
-) -> np.ndarray:
-    """f(dgrad(y, w) + b), of y (N, K, P, Q), w (K, C/groups, R, S) and b (C,): (N, C, H, W)."""
+def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
     n, c = y.shape[0], w.shape[1] * g.groups
     dtype = np.result_type(y, w)
     filters = filter_matrix(w, g.groups).transpose(0, 2, 1)
@@ -134,7 +120,6 @@ def dgrad(
         for r, s, rows, columns in g.taps():
             split[:, rows, columns] += taps[r, s]
         unframed(frame, before, x[batch], b)
-        finish(x[batch], activation)
 
     parallel(task, len(batches))
     return nchw(x)

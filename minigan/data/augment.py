@@ -18,7 +18,7 @@ from minigan.data.images import MAX_SIZE, DataError, whole_number
 
 Arrays = tuple[np.ndarray, ...]
 Masks = tuple[bool, ...]
-Augment = Callable[["np.random.Generator", Arrays, Masks], Arrays]
+Augment = Callable[["np.random.Generator", Arrays, Masks], Arrays]  # quoted: imported when used
 
 
 def augmentation(text: str) -> Augment:

@@ -12,6 +12,7 @@ import numpy as np
 from .. import autograd
 from .._mode import running
 from .._tensor import Node, Tensor
+from .._walk import plan, walk
 from ..array import to_device
 from .source import Line, describe, formula, rule_line
 
@@ -90,11 +91,11 @@ def step_through(
     leaves = {t.node: name for name, t in (names or {}).items() if t.node is not None}
 
     def steps() -> Iterator[Step]:
-        plan, results = autograd._plan(seeds, None), {}
-        walk = autograd._walk(seeds, None, plan, keep_graph, results)
+        results: dict[Node, Tensor] = {}
+        walking = walk(seeds, None, plan(seeds, None), keep_graph, results)
         for number in count(1):
             with running(None, create_graph):
-                found = next(walk, None)
+                found = next(walking, None)
             if found is None:
                 break
             yield _step(number, *found, leaves)

@@ -22,7 +22,6 @@ _large = {
     "leaky_relu_grad": blocked.leaky_relu_grad,
     "normalise": channels.normalise,
     "normalise_grad": channels.normalise_grad,
-    "normalise_sums": channels.normalise_sums,
     "packed": halves.packed,
     "rounded": halves.rounded,
 }
@@ -168,8 +167,7 @@ def normalise_grad(
 
 def normalise_sums(g: Array, x: Array, mean: Array, dims: tuple) -> tuple:
     """(Σ g, Σ g·(x - mean)) over dims."""
-    given = _special("normalise_sums", x, g, x, mean, dims)
-    return plain.normalise_sums(g, x, mean, dims) if given is None else given
+    return plain.normalise_sums(g, x, mean, dims)
 
 
 def scaled_sum(g: Array, x: Array, mean: Array, a: Array, b: Array, c: Array) -> Array:

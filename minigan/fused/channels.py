@@ -188,7 +188,11 @@ def normalise_grad(
         if seen is not None:
             passed = result[rows]
             through(given[rows], seen[rows], slope, passed)
-        _sums(passed, values[rows], centre, plain[i], products[i])
+        np.add.reduce(passed, axis=0, out=plain[i])
+        product = scratch("centred", passed.shape, x.dtype)
+        np.subtract(values[rows], centre, out=product)
+        np.multiply(product, passed, out=product)
+        np.add.reduce(product, axis=0, out=products[i])
 
     matrix.each(sums)
     gb, gc = (_per_channel(matrix.summed(parts), x) for parts in (plain, products))
@@ -208,29 +212,3 @@ def normalise_grad(
 
     matrix.each(apply)
     return out, gc * inv_std, gb
-
-
-def normalise_sums(
-    g: np.ndarray, x: np.ndarray, mean: np.ndarray, dims: tuple[int, ...]
-) -> tuple | None:
-    matrix = _Matrix.of(x, dims)
-    if matrix is None or g.dtype != x.dtype:
-        return None
-    given, values, centre = matrix.view(g), matrix.view(x), matrix.tiled(mean, x.dtype)
-    plain = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
-    products = np.empty_like(plain)
-
-    def task(i: int, rows: slice) -> None:
-        _sums(given[rows], values[rows], centre, plain[i], products[i])
-
-    matrix.each(task)
-    return tuple(_per_channel(matrix.summed(parts), x) for parts in (plain, products))
-
-
-def _sums(g: np.ndarray, x: np.ndarray, centre: np.ndarray, plain, products) -> None:
-    """Σ g and Σ g·(x - mean) of a block."""
-    np.add.reduce(g, axis=0, out=plain)
-    product = scratch("centred", g.shape, g.dtype)
-    np.subtract(x, centre, out=product)
-    np.multiply(product, g, out=product)
-    np.add.reduce(product, axis=0, out=products)

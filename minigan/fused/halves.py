@@ -64,11 +64,10 @@ def _in_order(
 
     None where x has gaps.
     """
-    order = memory.memory_order(x)
-    laid = x.transpose(order)
-    if not laid.flags.c_contiguous:
+    flat = blocked.in_order(x)
+    if flat is None:
         return None
-    out = memory.empty(laid.shape, dtype)
-    flat, result = laid.reshape(-1), out.reshape(-1)
+    out = memory.empty_like(x, dtype)
+    result = blocked.in_order(out)
     blocked.in_blocks(lambda part: task(flat[part], result[part]), flat.size)
-    return out.transpose(memory.inverse(order))
+    return out

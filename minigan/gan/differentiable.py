@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
+from .. import array as arrays
+from .. import fused
 from .._tensor import Tensor
-from ..array import array_module
 from ..autograd import grad, no_grad
 from ..nn import Module
 from ..ops.accumulate import Root
@@ -109,7 +111,8 @@ def look_ahead(
         ahead = range(1, steps + 1)
         return np.array([[factors(group, taken + i) for group, taken in now] for i in ahead])
 
-    rates = (given or _beside(module))(numbers) if steps else None
+    given = given or partial(brought, device=next(module.parameters()).device)
+    rates = given(numbers) if steps else None
     for ahead in range(steps):
         with replaced(module, values):
             now = loss(module)
@@ -122,10 +125,10 @@ def look_ahead(
     return values
 
 
-def _beside(module: Module) -> Callable[[Numbers], Tensor]:
-    """Numbers brought to where the module's parameters are."""
-    xp = array_module(next(module.parameters()).array)
-    return lambda make: Tensor(xp.asarray(make()))
+def brought(make: Numbers, device: Any) -> Tensor:
+    """The numbers that the host makes now, on the device, which is not waited for."""
+    numbers = make()
+    return Tensor(fused.bring(numbers, arrays.made("empty", device, numbers.shape, numbers.dtype)))
 
 
 def _rule(optimizer: Optimizer) -> tuple[Callable[..., Tensor], Callable[..., tuple]]:

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from .._tensor import Tensor
 from ..array import array_module
 from ..autograd import grad
-from ..distributed.nn import AllGather
-from ..distributed.process_group import current
 from ..generators import Generator
 from ..ops.creation import rand, rand_like
+from .ranks import of_all_ranks
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -69,9 +68,10 @@ def deviation(x: Tensor) -> Tensor:
     Of ranks with means m and variances v, as many numbers in each: σ² = mean v + var m.
     """
     own = Tensor(array_module(x.array).asarray(x.array.std()))
-    if current().size == 1:
+    deviations = of_all_ranks(own.reshape(1))
+    if len(deviations) == 1:
         return own
-    means, deviations = (AllGather()(number) for number in (x.mean(), own))
+    means = of_all_ranks(x.mean().reshape(1))
     return ((deviations**2).mean() + means.var(correction=0)).sqrt()
 
 

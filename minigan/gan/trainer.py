@@ -19,7 +19,6 @@ import numpy as np
 
 from .. import fused
 from .._tensor import Tensor
-from ..array import array_module
 from ..autograd import no_grad
 from ..data import Background, Batches, DataError, ImageData, PairData, PointData, augmentation
 from ..data.delivery import delivered
@@ -30,6 +29,7 @@ from ..optim import Optimizer
 from ..optim.lr_scheduler import LinearLR
 from ..plane import Plane
 from .conditional import Labelled
+from .differentiable import brought
 from .graphed import Graphs
 from .latents import draw_latents, one_hot, parts_of
 from .ranks import ALONE, Ranks
@@ -115,7 +115,7 @@ class Trainer:
         self.readings = Readings(device, ranks)
         self.step = 0
         self.source: Callable[[], tuple[Tensor, Tensor | None]] = self._next
-        self.given: Callable[[Callable[[], np.ndarray]], Tensor] = self._brought
+        self.given: Callable[[Callable[[], np.ndarray]], Tensor] = partial(brought, device=device)
         self._graphs = Graphs(self) if graphs and self.rng.device.type == "cuda" else None
 
     def train_step(self) -> dict[str, float]:
@@ -159,11 +159,6 @@ class Trainer:
         if second is not None and not self.shape.inputs:
             second = one_hot(second, self.shape.classes)
         return Tensor(first), None if second is None else Tensor(second)
-
-    def _brought(self, make: Callable[[], np.ndarray]) -> Tensor:
-        """Numbers of the host's on the device; a recorded step is given those of the day."""
-        numbers, like = make(), next(self.networks.critic.parameters()).array
-        return Tensor(fused.bring(numbers, array_module(like).empty(numbers.shape, numbers.dtype)))
 
     def batch(self) -> tuple[Tensor, Tensor | None]:
         """The next images (N, C, H, W), from -1 to 1, or points (N, 2); their classes, one-hot."""

@@ -223,8 +223,16 @@ def test_complex_operands_are_not_conjugated():
 def test_numpy_arrays_go_to_the_cpu_routines(monkeypatch):
     g = Geometry(3, 3, 2, 2)
     for name in ("fprop", "dgrad", "wgrad"):
-        monkeypatch.setattr(cpu, name, lambda *args, name=name, **options: (name, *args))
-        operands = np.ones(1), np.ones(2)
-        bias, kept = () if name == "wgrad" else (None,), dispatch.Kept("w")
-        found = getattr(dispatch, name)(g, *operands, *bias, kept)
-        assert found == (name, g, *operands, *bias, kept)
+        monkeypatch.setattr(cpu, name, lambda *args, name=name: (name, *args))
+        given = [
+            np.ones(1),
+            np.ones(2),
+            None,
+            dispatch.Kept("w"),
+            True,
+            dispatch.Activation("relu"),
+        ]
+        if name == "wgrad":  # neither bias nor activation
+            del given[5], given[2]
+        found = getattr(dispatch, name)(g, *given)
+        assert found == (name, g, *given)

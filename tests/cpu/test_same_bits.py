@@ -85,9 +85,8 @@ def test_normalisation_and_its_sums(order, shared):
 
     def compute():
         y, mean, var = fused.normalise(x, w, b, dims, 1e-5, 0.2)
-        sums = fused.normalise_sums(g, x, mean, dims)
         back = fused.normalise_grad(g, x, y, w, None, mean, var, dims, 1e-5, 0.2)
-        return y, mean, var, *sums, *back, fused.total(x, dims, False, x.dtype)
+        return y, mean, var, *back, fused.total(x, dims, False, x.dtype)
 
     the_same_bits(compute)
     assert shared

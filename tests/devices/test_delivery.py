@@ -59,7 +59,7 @@ def way(request, monkeypatch):
     return make
 
 
-def same(found, expected):
+def assert_same(found, expected):
     for ours, theirs in zip(found, expected, strict=True):
         if theirs is None:
             assert ours is None
@@ -77,7 +77,7 @@ def test_the_same_bits_in_the_same_order(cupy, way, name):
         assert there.state_dict() == here.state_dict()
         kept.append((next(there), next(here)))
     for pair in kept:  # a batch stays as it is while others come
-        same(*pair)
+        assert_same(*pair)
     if not isinstance(there, Batches):
         there.close()
     if isinstance(here, Background):
@@ -108,11 +108,11 @@ def test_they_go_on_from_any_place(cupy, way, stop):
     again.load_state_dict(state)
     host.load_state_dict(state)
     for expected in following:
-        same(next(again), expected)
+        assert_same(next(again), expected)
         same_here = next(host)
         assert_array_equal(same_here[0], expected[0])
     again.load_state_dict(state)  # and back, with a batch on its way
-    same(next(again), following[0])
+    assert_same(next(again), following[0])
     for each in (there, again, host):
         if not isinstance(each, Batches):
             each.close()
@@ -120,10 +120,10 @@ def test_they_go_on_from_any_place(cupy, way, stop):
 
 def test_after_close_they_go_on_with_the_batch_that_was_on_its_way(cupy, way):
     there, here = way("images")
-    same(next(there), next(here))
+    assert_same(next(there), next(here))
     if not isinstance(there, Batches):
         there.close()
-    same(next(there), next(here))
+    assert_same(next(there), next(here))
     for each in (there, here):
         if not isinstance(each, Batches):
             each.close()
@@ -134,7 +134,7 @@ def test_an_impossible_place_is_refused_and_changes_nothing(cupy, way):
     next(there), next(here)
     with pytest.raises(DataError, match="position"):
         there.load_state_dict({"epoch": 0, "position": 9})
-    same(next(there), next(here))
+    assert_same(next(there), next(here))
     for each in (there, here):
         if not isinstance(each, Batches):
             each.close()
@@ -157,8 +157,8 @@ def test_what_goes_wrong_in_the_next_batch_is_raised_with_it(cupy, monkeypatch):
         with pytest.raises(OSError, match="the disk is gone"):
             next(there)
         second = next(there)
-    same(first, next(expected))
-    same(second, next(expected))
+    assert_same(first, next(expected))
+    assert_same(second, next(expected))
 
 
 def test_a_batch_that_could_not_be_sent_comes_again(cupy, monkeypatch):
@@ -175,7 +175,7 @@ def test_a_batch_that_could_not_be_sent_comes_again(cupy, monkeypatch):
 
     monkeypatch.setattr(delivery._Slot, "send", failing)
     for _ in range(3):
-        same(next(there), next(expected))
+        assert_same(next(there), next(expected))
     assert there.state_dict() == expected.state_dict()
 
 

@@ -40,7 +40,7 @@ def step(optimizer, params, number):
     optimizer.step()
 
 
-def alike(found, expected):
+def assert_alike(found, expected):
     for p, q in zip(found, expected, strict=True):
         assert_allclose(p.detach().cpu().numpy(), q.detach().numpy(), rtol=1e-5, atol=1e-6)
 
@@ -62,7 +62,7 @@ def test_state_made_on_the_cpu_goes_on_on_the_gpu(device):
     assert optimizer.param_groups[0]["lr"] == 0.01
     for number in (2, 3):
         step(optimizer, moved, number)
-    alike(moved, expected)
+    assert_alike(moved, expected)
     for p in moved:
         state = optimizer.state[p]
         assert state["step"] == 4
@@ -83,7 +83,7 @@ def test_state_follows_a_module_that_is_moved_between_two_steps(device):
             step(optimizer, [*net.parameters()], number)
         return [p.cpu() for p in net.parameters()]
 
-    alike(run("cpu", device, device, "cpu"), run("cpu", "cpu", "cpu", "cpu"))
+    assert_alike(run("cpu", device, device, "cpu"), run("cpu", "cpu", "cpu", "cpu"))
 
 
 @needs_emulator
@@ -147,5 +147,5 @@ def test_ever_other_sets_of_parameters_leave_nothing_behind(kernels):
         return params, optimizer
 
     found, optimizer = run("cuda")
-    alike(found, run("cpu")[0])
+    assert_alike(found, run("cpu")[0])
     assert 0 < len(optimizer._kept) <= 16

@@ -37,7 +37,7 @@ from minigan.toys.mixtures_training import Job
 
 
 @pytest.fixture
-def on_both(cuda_device):
+def assert_same_on_both(cuda_device):
     """Asserts that a program finds the same, on the host, whichever is the default device.
 
     Where the GPU is the fake, it also has to be asked for something (``used``), or for nothing.
@@ -74,33 +74,33 @@ def test_the_command_takes_the_gpu(cuda_device, tmp_path, capsys):
 
 @pytest.mark.parametrize("alternating", [False, True], ids=dirac_gan.ORDERS.get)
 @pytest.mark.parametrize("game", dirac.GAMES.values(), ids=dirac.GAMES)
-def test_dirac_gan(on_both, game, alternating):
-    on_both(lambda: dirac.play(game, dirac_gan.START, 2, alternating))
-    on_both(lambda: dirac.jacobian(game, alternating=alternating))
-    on_both(lambda: dirac.rests(game))
+def test_dirac_gan(assert_same_on_both, game, alternating):
+    assert_same_on_both(lambda: dirac.play(game, dirac_gan.START, 2, alternating))
+    assert_same_on_both(lambda: dirac.jacobian(game, alternating=alternating))
+    assert_same_on_both(lambda: dirac.rests(game))
 
 
-def test_the_field_of_the_dirac_gan(on_both):
-    on_both(lambda: dirac_gan._field("r1"))
+def test_the_field_of_the_dirac_gan(assert_same_on_both):
+    assert_same_on_both(lambda: dirac_gan._field("r1"))
 
 
 # ------------------------------------------------------------------- distances
 
 
-def test_sinkhorn(on_both):
+def test_sinkhorn(assert_same_on_both):
     rng = np.random.default_rng(0)
     x, y, weights = rng.normal(size=(20, 2)), rng.normal(size=(30, 2)) + 1, np.ones(20) / 20
-    on_both(lambda: sinkhorn(x, y, 0.2, x_weights=weights))
+    assert_same_on_both(lambda: sinkhorn(x, y, 0.2, x_weights=weights))
 
 
 @pytest.mark.parametrize("kind", players.CRITICS)
-def test_critics_of_two_sets(on_both, kind):
+def test_critics_of_two_sets(assert_same_on_both, kind):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(20, 2)), rng.normal(size=(30, 2)) + 1
-    on_both(lambda: dual(x, y, kind, steps=3, every=1))
+    assert_same_on_both(lambda: dual(x, y, kind, steps=3, every=1))
 
 
-def test_a_generator_under_the_truth_panel(on_both, monkeypatch):
+def test_a_generator_under_the_truth_panel(assert_same_on_both, monkeypatch):
     monkeypatch.setattr(training, "CRITIC_STEPS", 1)
     frame, seen = training._frame, []
 
@@ -114,18 +114,18 @@ def test_a_generator_under_the_truth_panel(on_both, monkeypatch):
         history = training.train(1, 1, seed=0)
         return history.moments, history.panel.floor
 
-    on_both(trained)
+    assert_same_on_both(trained)
 
 
 # ------------------------------------------------------------------- parallel lines
 
 
 @pytest.mark.parametrize("family", [LINES, GAUSSIANS], ids=["lines", "Gaussians"])
-def test_parallel_lines(on_both, monkeypatch, family):
+def test_parallel_lines(assert_same_on_both, monkeypatch, family):
     monkeypatch.setattr(rivals, "WARM_UP", 2)
     monkeypatch.setattr(rivals, "BETWEEN", 1)
     monkeypatch.setattr(rivals, "SEEN", 500)
-    on_both(lambda: rivals.estimate(family, 0.5, 3, seed=0)[:2])
+    assert_same_on_both(lambda: rivals.estimate(family, 0.5, 3, seed=0)[:2])
     at = np.array([[0.0, 0.5], [0.5, 0.5], [1.0, 0.5]], np.float32)
 
     def descended(player):
@@ -134,11 +134,11 @@ def test_parallel_lines(on_both, monkeypatch, family):
         return path.theta, [np.diff(seen) for seen in path.seen]
 
     for player in parallel_lines.SAID:
-        on_both(lambda player=player: descended(player))
+        assert_same_on_both(lambda player=player: descended(player))
 
 
-def test_the_best_discriminator(on_both, tmp_path):
-    on_both(lambda: parallel_lines._best_discriminator(tmp_path, 0, 2))
+def test_the_best_discriminator(assert_same_on_both, tmp_path):
+    assert_same_on_both(lambda: parallel_lines._best_discriminator(tmp_path, 0, 2))
     assert (tmp_path / "best-discriminator.png").exists()
 
 
@@ -146,19 +146,19 @@ def test_the_best_discriminator(on_both, tmp_path):
 
 
 @pytest.mark.parametrize("method", lipschitz_training.METHODS)
-def test_lipschitz(on_both, method):
+def test_lipschitz(assert_same_on_both, method):
     def climbed():
         records = lipschitz_training.train(method, 3, 2, seed=0)
         *_, last = ({**r.ladder.summary(), "difference": r.difference} for r in records)
         last["exact"] = last["exact"]["value"]  # how many programs that took may differ
         return last
 
-    on_both(climbed)
+    assert_same_on_both(climbed)
 
 
-def test_convolutions_are_measured_on_the_host(on_both):
-    on_both(lambda: convolution_norms(random_kernel(0), 3).exact)
-    on_both(lambda: weighted_layers(normalised_critic(0)[:3], (1, 8, 8)))
+def test_convolutions_are_measured_on_the_host(assert_same_on_both):
+    assert_same_on_both(lambda: convolution_norms(random_kernel(0), 3).exact)
+    assert_same_on_both(lambda: weighted_layers(normalised_critic(0)[:3], (1, 8, 8)))
 
 
 # ------------------------------------------------------------------- GANs
@@ -218,7 +218,9 @@ def test_stacked_mnist(cuda_device, monkeypatch):
     np.testing.assert_allclose(found[1], expected[1], atol=2e-2)
 
 
-def test_the_classifier_of_stacked_mnist_stays_on_the_host(on_both, monkeypatch, tmp_path):
+def test_the_classifier_of_stacked_mnist_stays_on_the_host(
+    assert_same_on_both, monkeypatch, tmp_path
+):
     digits = data.load("glyphs", count=100)
 
     def classified(folder):
@@ -226,5 +228,5 @@ def test_the_classifier_of_stacked_mnist_stays_on_the_host(on_both, monkeypatch,
         return feature_network(digits, steps=1)(digits.images[:5])
 
     made = iter(range(2))
-    on_both(lambda: classified(tmp_path / str(next(made))), used=False)  # trained twice
-    on_both(lambda: classified(tmp_path / "0"), used=False)  # and taken from the cache
+    assert_same_on_both(lambda: classified(tmp_path / str(next(made))), used=False)  # trained twice
+    assert_same_on_both(lambda: classified(tmp_path / "0"), used=False)  # and taken from the cache

@@ -1,9 +1,8 @@
-"""The module that stands for CuPy: what CuPy lacks, by name or by keyword, it lacks too."""
+"""The modules that stand for CuPy, and what in them is not NumPy's with other arrays."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -11,93 +10,10 @@ import numpy as np
 
 from . import array as arrays
 from . import listing
-from .gpu import GPU, arrays_in, memory
+from .gpu import GPU, arrays_in
+from .names import Submodule
+from .random import Random
 from .ufuncs import SCALARS, is_array, ufunc
-
-# What takes no array of the GPU: shapes, dtypes and numbers only.
-_PLAIN = {
-    "broadcast_shapes",
-    "can_cast",
-    "iscomplexobj",
-    "isrealobj",
-    "isscalar",
-    "issubdtype",
-    "may_share_memory",
-    "min_scalar_type",
-    "ndim",
-    "promote_types",
-    "result_type",
-    "shape",
-    "shares_memory",
-}
-_WAITING = {"nonzero", "argwhere", "flatnonzero", "unique", "allclose", "array_equal", "bincount"}
-
-
-class Submodule(ModuleType):
-    """A module whose names are those that CuPy's module of that name has."""
-
-    def __init__(self, name: str, gpu: GPU, compute: Any, listed: str | None = None):
-        super().__init__(name)
-        self._gpu, self._compute = gpu, compute
-        self._listed = listing.known()["modules"].get(listed or name)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or self._listed is None:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        if name in self._listed["ufuncs"]:
-            entry = self._listed["ufuncs"][name]
-            made = ufunc(self._gpu, entry["name"], entry["types"], getattr(self._compute, name))
-        elif name in self._listed["functions"]:
-            made = function(self._gpu, name, self._listed["functions"][name], self._compute)
-        elif name in self._listed["others"] and hasattr(np, name):
-            made = getattr(np, name)  # dtypes, constants
-        else:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        setattr(self, name, made)
-        return made
-
-
-def function(gpu: GPU, name: str, signature: str, module: Any) -> Callable[..., Any]:
-    """NumPy's function of that name on the memory of arrays, with CuPy's parameters only."""
-    compute, parameters = getattr(module, name), listing.signature(signature)
-
-    @functools.wraps(compute)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            parameters.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"cupy.{name}: {error}") from None
-        if name in _PLAIN:
-            given = [
-                np.empty_like(memory(a), shape=()) if _shapeless(name, a) else memory(a)
-                for a in args
-            ]
-            return compute(*given, **memory(kwargs))
-        _refuse_numpy(name, args, kwargs)
-        if not any(True for _ in arrays_in(args, kwargs)):
-            raise TypeError(f"cupy.{name}: expected arrays of the GPU, got {args}")
-        if name in _WAITING:
-            gpu.wait(name)
-        out = kwargs.pop("out", None)
-        result = gpu.apply(compute, *args, **kwargs)
-        return arrays._fill(out, result)
-
-    return call
-
-
-def _shapeless(name: str, a: Any) -> bool:
-    return name == "result_type" and is_array(a) and not a.ndim
-
-
-def _refuse_numpy(name: str, *values: Any) -> None:
-    """TypeError for an array of NumPy's wherever CuPy expects one of its own."""
-    for value in values:
-        if isinstance(value, np.ndarray):
-            raise TypeError(f"cupy.{name}: Unsupported type {type(value)}")
-        if isinstance(value, (tuple, list)):
-            _refuse_numpy(name, *value)
-        elif isinstance(value, dict):
-            _refuse_numpy(name, *value.values())
 
 
 class Cupy(Submodule):
@@ -367,68 +283,6 @@ def _refuse_arrays(name: str, *values: Any) -> None:
     for value in values:
         if is_array(value) or isinstance(value, np.ndarray):
             raise TypeError(f"{name}: the fake takes numbers only, got {type(value)}")
-
-
-class Random(Submodule):
-    """``cupy.random``: generators of the GPU, whose numbers are not NumPy's."""
-
-    def __init__(self, gpu: GPU):
-        super().__init__("cupy.random", gpu, None)
-
-    def default_rng(self, seed: Any = None) -> Generator:
-        return Generator(BitGenerator(self._gpu, seed))
-
-    def XORWOW(self, seed: Any = None) -> BitGenerator:
-        return BitGenerator(self._gpu, seed)
-
-    MRG32k3a = Philox4x3210 = XORWOW
-
-    def Generator(self, bit_generator: BitGenerator) -> Generator:
-        return Generator(bit_generator)
-
-
-class BitGenerator:
-    """The source of a generator's numbers."""
-
-    def __init__(self, gpu: GPU, seed: Any):
-        if seed is not None and not isinstance(seed, (int, np.integer, np.random.SeedSequence)):
-            raise TypeError(f"expected an integer as seed, got {type(seed).__name__}")
-        self.gpu = gpu
-        entropy = seed.entropy if isinstance(seed, np.random.SeedSequence) else seed
-        self.rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
-
-
-class Generator:
-    """``cupy.random.Generator``: as many methods as minigan may ask for."""
-
-    def __init__(self, bit_generator: BitGenerator):
-        self.bit_generator = bit_generator
-
-    def _drawn(self, out: Any, draw: Callable[[np.random.Generator], Any]) -> Any:
-        rng = self.bit_generator.rng
-        found = self.bit_generator.gpu.apply(lambda: np.asarray(draw(rng)))
-        return arrays._fill(out, found)
-
-    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        return self._drawn(out, lambda rng: rng.random(size, dtype))
-
-    def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        return self._drawn(out, lambda rng: rng.standard_normal(size, dtype))
-
-    def uniform(
-        self, low: Any = 0.0, high: Any = 1.0, size: Any = None, dtype: Any = np.float64
-    ) -> Any:
-        return self._drawn(None, lambda rng: rng.uniform(low, high, size).astype(dtype))
-
-    def integers(
-        self,
-        low: Any,
-        high: Any = None,
-        size: Any = None,
-        dtype: Any = np.int64,
-        endpoint: bool = False,
-    ) -> Any:
-        return self._drawn(None, lambda rng: rng.integers(low, high, size, dtype, endpoint))
 
 
 class Cupyx(Submodule):
