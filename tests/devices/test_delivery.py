@@ -97,6 +97,18 @@ def test_nothing_waits_and_little_is_sent(cupy, way):
         there.close()
 
 
+def test_the_next_batch_travels_on_a_stream_of_its_own(cupy, monkeypatch):
+    """It is not there before the stream in use waits for it; whoever does not reads other bytes."""
+    monkeypatch.setattr(delivery, "SHARE", 0.0)
+    there, here = delivered(batches("images"), "cuda"), batches("images")
+    for _ in range(5):
+        assert_same(next(there), next(here))
+        assert there._stream.copies
+    monkeypatch.setattr(type(there._stream), "wait_event", lambda self, event: None)
+    with pytest.raises(AssertionError, match="not equal"):
+        assert_same(next(there), next(here))
+
+
 @pytest.mark.parametrize("stop", [0, 1, 4])
 def test_they_go_on_from_any_place(cupy, way, stop):
     there, _ = way("images")

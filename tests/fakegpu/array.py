@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ufuncs
+from . import graphs, ufuncs
 from .gpu import GPU, Device, memory
 from .ufuncs import SCALARS, is_array
 
@@ -128,7 +128,11 @@ class ndarray:
         if not isinstance(arr, np.ndarray) or (arr.dtype, arr.shape) != (self.dtype, self.shape):
             raise TypeError("set: expected a numpy.ndarray of the same dtype and shape")
         self._gpu.uploads.append("set")
-        self._apply(lambda a, b: a.__setitem__(..., b), np.array(arr))
+        if stream is None or stream is self._gpu.module.cuda.get_current_stream():
+            self._apply(lambda a, b: a.__setitem__(..., b), np.array(arr))
+        else:
+            graphs.spoil(self._memory)
+            stream.later(lambda: np.copyto(self._memory, arr))
 
     def item(self) -> Any:
         self._gpu.wait("item")

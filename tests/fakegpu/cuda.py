@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -98,12 +99,28 @@ class Runtime(ModuleType):
 
 
 class Stream:
-    """Work is done at once, in order: there is nothing to wait for."""
+    """Work is done at once, in order, but for copies to the GPU on a stream that is not in use.
+
+    Those are done when somebody waits for an event that was recorded behind them: until then their
+    memory holds nothing, and what they copy may still be overwritten.
+    """
 
     ptr = 0
 
     def __init__(self, gpu: GPU):
         self._gpu = gpu
+        self.copies: list[Callable[[], None]] = []  # those ahead, the next one first
+        self.done = 0  # how many have been done
+
+    def later(self, copy: Callable[[], None]) -> None:
+        """Put a copy behind the others."""
+        self.copies.append(copy)
+
+    def reach(self, count: int) -> None:
+        """Do the copies up to that number."""
+        while self.done < count:
+            self.copies.pop(0)()
+            self.done += 1
 
     def __enter__(self) -> Stream:
         self._gpu.streams.append(self)
@@ -128,13 +145,16 @@ class Stream:
         return self
 
     def synchronize(self) -> None:
+        self.reach(self.done + len(self.copies))
         self._gpu.wait("synchronize")
 
     def record(self, event: Event | None = None) -> Event:
-        return event or Event(self._gpu)
+        event = event or Event(self._gpu)
+        event.record(self)
+        return event
 
     def wait_event(self, event: Event) -> None:
-        """It has happened."""
+        event.reach()
 
 
 class Event:
@@ -145,16 +165,25 @@ class Event:
 
     def __init__(self, gpu: GPU):
         self._gpu, self._moment = gpu, gpu.asked
+        self._stream, self._count = None, 0
 
     @property
     def done(self) -> bool:
+        self.reach()
         self._gpu.arrive()
         return True
 
     def record(self, stream: Stream | None = None) -> None:
-        self._moment = self._gpu.asked
+        self._moment, self._stream = self._gpu.asked, stream
+        self._count = 0 if stream is None else stream.done + len(stream.copies)
+
+    def reach(self) -> None:
+        """All that was asked of its stream before it is done."""
+        if self._stream is not None:
+            self._stream.reach(self._count)
 
     def synchronize(self) -> None:
+        self.reach()
         if self._gpu.asked > self._moment:
             self._gpu.arrive()
         else:
