@@ -28,22 +28,6 @@ from .tiles import Plan
 _forced: list[str] = []
 
 
-class _Winograd:
-    """winograd.py with tiles of m×m outputs."""
-
-    def __init__(self, m: int):
-        self.m = m
-
-    def fprop(self, g, x, w, b=None, kept=NOTHING):
-        return winograd.fprop(g, x, w, b, self.m, kept)
-
-    def dgrad(self, g, y, w, b=None, kept=NOTHING):
-        return winograd.dgrad(g, y, w, b, self.m, kept)
-
-    def wgrad(self, g, x, y, kept=NOTHING):
-        return winograd.wgrad(g, x, y, self.m, kept)
-
-
 class _Residues:
     """residues.py for dgrad, the plain products for the other two."""
 
@@ -56,8 +40,7 @@ ALGORITHMS = {
     "planar": planar,
     "thin": thin,
     "dense": dense,
-    "winograd4": _Winograd(4),
-    "winograd2": _Winograd(2),
+    "winograd": winograd,
     "residues": _Residues,
     "im2col": im2col,
 }
@@ -75,16 +58,9 @@ def fits(name: str, routine: str, g: Geometry, c: int, k: int, dtype: np.dtype) 
         return thin.fits(g, k)
     if name == "dense":
         return dtype.kind in "fc" and dtype.itemsize >= 4 and dense.fits(g)
-    if name.startswith("winograd"):
-        fractions = dtype.kind in "fc" and dtype.itemsize >= 4
-        return fractions and Plan.fits(g) and int(name[-1]) + g.R // g.stride[0] <= 6
+    if name == "winograd":
+        return dtype.kind in "fc" and dtype.itemsize >= 4 and Plan.fits(g)
     return name != "residues" or routine == "dgrad"
-
-
-def _spread(g: Geometry, m: int) -> float:
-    """Multiplications by F(m×m, r×r) for each output and channel."""
-    whole = m * -(-g.P // m) * m * -(-g.Q // m) / (g.P * g.Q)  # 1 where tiles fit exactly
-    return (m + g.R // g.stride[0] - 1) ** 2 / m**2 * whole
 
 
 def _gain(g: Geometry, spread: float, c: int, k: int) -> float:
@@ -102,11 +78,10 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
         return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1
     if name == "dense":  # where tiles are few, large filters are fetched too often
         enough = n * dense.tiles(g) >= g.stride[0] ** 2 * c * k / 2048
-        return enough and pixels >= 1024 and _gain(g, dense.spread(g), c, k) > 60
-    if name == "winograd4":
-        return pixels >= 4096 and g.P % 4 == g.Q % 4 == 0 and _gain(g, _spread(g, 4), c, k) > 400
-    if name == "winograd2":
-        return pixels >= 512 and _gain(g, _spread(g, 2), c, k) > (90 if routine == "wgrad" else 50)
+        return enough and pixels >= 1024 and _gain(g, dense.spread(g), c, k) > 65
+    if name == "winograd":
+        least = 90 if routine == "wgrad" else 50
+        return pixels >= 512 and _gain(g, winograd.spread(g), c, k) > least
     if name == "residues":  # its filters are copied: that takes some pixels to pay
         beyond = g.H * g.W / (g.stride[0] * g.stride[1] * g.P * g.Q)  # it makes more than y sees
         many = pixels >= 512 and (4 * c > k or g.stride == (1, 1))
@@ -198,7 +173,7 @@ def _rounded(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, Kept
 
 def _kept(name: str, kept: Kept, g: Geometry, sizes: tuple, dtype: Any) -> dict[str, Kept]:
     """What an algorithm that transforms is told of what to keep: of x and y only if wgrad asks."""
-    if name != "dense" and not name.startswith("winograd"):
+    if name not in ("dense", "winograd"):
         return {}
     if kept.roles > "w" and choose("wgrad", g, *sizes, dtype) != name:
         kept.roles = "w"

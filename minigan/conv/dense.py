@@ -31,7 +31,7 @@ from .geometry import Geometry
 from .kept import NOTHING, Kept
 from .layout import nchw, nhwc
 
-KEY = 0  # under which transforms are kept: winograd.py uses its m
+KEY = 0  # under which transforms are kept: winograd.py uses its M
 PIECE_BYTES = 64 << 20  # of transforms of images at a time
 TASK_BYTES = 1 << 20  # of blocks that are transformed by one call
 

@@ -1,7 +1,7 @@
 """The transforms of ``dense.py``: Winograd's, for whole rows of tiles, as matrices.
 
-In one dimension P outputs of an r-tap filter are cut into tiles of m = 2, 3 or 4, and a tile is
-computed with n = m + r - 1 products.  Its transforms are those of ``tiles.py``,
+In one dimension P outputs of an r-tap filter are cut into tiles of m, and a tile is computed with
+n = m + r - 1 products.  Its transforms are those of ``tiles.py``,
 
     A (n, m): powers of the points      G (n, r): powers      B (n, n): V_n⁻ᵀ.
 
@@ -17,6 +17,11 @@ already is left out; and G ⊗ G' for the filters.
 A matrix product does not mind what its numbers are.  So the points need not be small integers, and
 these are chosen for small rounding errors: with ±3/8, ±5/4 and ∞ in the place of 0, ±1, 2 and ∞
 F(4×4, 2×2) has half the error.
+
+Larger tiles multiply less and round more: an m of 2 to 4 is enough, except that a row of 5 to 7
+outputs, which smaller tiles would have to cover twice, is one tile.  F(4×7, 2×2) does with 5·8
+products in each of two tiles what F(4×4, 2×2) does with 5·5 in four, and has three times its error;
+F(7×7, 2×2) would have ten times, for less that is saved than its many small products cost.
 """
 
 from __future__ import annotations
@@ -36,11 +41,14 @@ POINTS = {
     4: (0, 1, -1),
     5: (3 / 8, -3 / 8, 5 / 4, -5 / 4),
     6: (0, 5 / 8, -5 / 8, 3 / 2, -3 / 2),
+    7: (5 / 16, -5 / 16, 7 / 8, -7 / 8, 7 / 4, -7 / 4),
+    8: (0, 1 / 2, -1 / 2, 1, -1, 2, -2),
 }
 """For n products, the points that are finite; the last one is ∞."""
 
-LARGEST = 4  # outputs of a tile in one dimension
-BAND = 8  # outputs of a band
+LARGEST = 4  # outputs of a tile in one dimension, but for those that are a row by themselves
+BAND = 8  # outputs of a band at most
+LEAST = 4  # outputs of a band that is not the whole row
 
 
 def transforms(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,8 +87,8 @@ class _Tile(NamedTuple):
 class _Row:
     """P outputs as tiles: A, G, B of a tile, and the tiles."""
 
-    def __init__(self, outputs: int, r: int):
-        count = -(-outputs // LARGEST)
+    def __init__(self, outputs: int, r: int, largest: int = LARGEST):
+        count = -(-outputs // largest)
         self.outputs, self.m = outputs, -(-outputs // count)
         self.A, self.G, self.B = transforms(self.m, r)
         self.n, self.blocks = len(self.B), outputs + r - 1
@@ -120,9 +128,10 @@ class Plan:
     def __init__(self, g: Geometry):
         self.g, self.s = g, g.stride[0]
         self.r = g.R // self.s
-        self.width = min(g.Q, BAND)
+        self.width = _band(g.Q)
         self.bands = g.Q // self.width
-        tall, wide = _Row(g.P, self.r), _Row(self.width, self.r)
+        one = self.width + self.r - 1 <= max(POINTS)  # tile is a whole row
+        tall, wide = _Row(g.P, self.r), _Row(self.width, self.r, self.width if one else LARGEST)
         self.blocks = tall.blocks, wide.blocks
         self.rows, self.wide, self.m, self.n = tall.tiles, len(wide.tiles), tall.m, tall.n
         self.places = tall.n * wide.n
@@ -135,8 +144,7 @@ class Plan:
     @staticmethod
     def fits(g: Geometry) -> bool:
         """What Winograd's tiles fit, with outputs that are one band or several whole ones."""
-        whole = g.Q <= BAND or g.Q % BAND == 0
-        return tiles.Plan.fits(g) and min(g.P, g.Q) >= 2 and whole
+        return tiles.Plan.fits(g) and min(g.P, g.Q) >= 2 and _band(g.Q) > 0
 
     def matrix(self, name: str, dtype: np.dtype, row: int = 0) -> np.ndarray:
         """T, G or the O of a row in that dtype."""
@@ -203,6 +211,13 @@ class Plan:
                 (self.blocks[0], wide), (g.H, g.W), (g.pad[0], g.pad[2]), strict=True
             )
         )
+
+
+def _band(outputs: int) -> int:
+    """The width of a band, the largest that divides a row of outputs; 0: there is none."""
+    if outputs <= BAND:
+        return outputs
+    return next((width for width in range(BAND, LEAST - 1, -1) if outputs % width == 0), 0)
 
 
 def _met(size: int, before: int, blocks: int, s: int, i: int) -> tuple[slice, slice]:

@@ -48,9 +48,9 @@ def describe(text: str) -> str:
 
     >>> print(describe("64x128x32x32,256,k4,s2,p1"))
     64×128×32×32 to 64×256×16×16 (17.2 GFLOP by the plain algorithm)
-    fprop  dense       (fits too: winograd4, winograd2, im2col)
-    dgrad  dense       (fits too: winograd4, winograd2, residues, im2col)
-    wgrad  dense       (fits too: winograd4, winograd2, im2col)
+    fprop  dense       (fits too: winograd, im2col)
+    dgrad  dense       (fits too: winograd, residues, im2col)
+    wgrad  dense       (fits too: winograd, im2col)
     """
     g, n, c, k = parsed(text)
     work = 2 * n * g.P * g.Q * g.R * g.S * (c // g.groups) * k / 1e9

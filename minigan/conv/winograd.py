@@ -13,8 +13,9 @@ It is linear in h; its transpose is the correlation we want:
 
 An image is cut into tiles of m×m outputs and the transforms act on rows, then on columns.  The
 products at each of the n×n places, summed over channels, are n² matrix products of tiles by
-channels: F(2×2, 2×2) does with 9 multiplications what takes 16, F(4×4, 2×2) with 25 what takes 64,
-F(2×2, 3×3) with 16 what takes 36.  B x needs additions only, as long as the points are 0, ±1 and ∞.
+channels: F(2×2, 2×2) does with 9 multiplications what takes 16, F(2×2, 3×3) with 16 what takes 36.
+Tiles of 2×2 are what is used here: B x needs additions only, as long as the points are 0, ±1 and ∞.
+Larger ones multiply less, F(4×4, 2×2) 25 instead of 64 times; ``dense.py`` has them.
 
 The three routines are that bilinear form and its adjoints, so they share all transforms:
 
@@ -39,8 +40,15 @@ from .kept import NOTHING, Kept
 from .layout import chunks, nchw, unframed
 from .tiles import Plan
 
+M = 2  # outputs of a tile in one dimension; under this transforms are kept
 ROWS = 128  # the least rows of a matrix product: with fewer the filters are fetched too often
 SUPER_BYTES = 48 << 20  # of transforms held at a time by wgrad
+
+
+def spread(g: Geometry) -> float:
+    """Multiplications for each output and channel."""
+    plan = Plan(g, M)
+    return plan.n**2 * plan.tiles[0] * plan.tiles[1] / (g.P * g.Q)
 
 
 def _batches(plan: Plan, n: int, channels: int, itemsize: int) -> list[slice]:
@@ -49,14 +57,14 @@ def _batches(plan: Plan, n: int, channels: int, itemsize: int) -> list[slice]:
     return chunks(n, plan.n**2 * tiles * channels * itemsize // 2, least=-(-ROWS // tiles))
 
 
-def fprop(g: Geometry, x, w, b=None, m: int = 2, kept: Kept = NOTHING) -> np.ndarray:
+def fprop(g: Geometry, x, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
     """The convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,): (N, K, P, Q)."""
-    plan, (n, c), k = Plan(g, m), x.shape[:2], w.shape[0]
+    plan, (n, c), k = Plan(g, M), x.shape[:2], w.shape[0]
     dtype, cc = np.result_type(x, w), plan.s**2 * c
-    u = kept.filters(m, w, plan.filters)
+    u = kept.filters(M, w, plan.filters)
     y = memory.empty((n, g.P, g.Q, k), dtype)
     batches = _batches(plan, n, cc + k, dtype.itemsize)
-    all_v = kept.room("x", m, x, (plan.n, plan.n, n, *plan.tiles, plan.s, plan.s * c), dtype)
+    all_v = kept.room("x", M, x, (plan.n, plan.n, n, *plan.tiles, plan.s, plan.s * c), dtype)
 
     def task(i: int) -> None:
         out = y[batches[i]]
@@ -78,14 +86,14 @@ def fprop(g: Geometry, x, w, b=None, m: int = 2, kept: Kept = NOTHING) -> np.nda
     return nchw(y)
 
 
-def dgrad(g: Geometry, y, w, b=None, m: int = 2, kept: Kept = NOTHING) -> np.ndarray:
+def dgrad(g: Geometry, y, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
     """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,)."""
-    plan, (n, k), c = Plan(g, m), y.shape[:2], w.shape[1]
+    plan, (n, k), c = Plan(g, M), y.shape[:2], w.shape[1]
     dtype, cc = np.result_type(y, w), plan.s**2 * c
-    u = kept.filters(m, w, plan.filters).transpose(0, 1, 3, 2)
+    u = kept.filters(M, w, plan.filters).transpose(0, 1, 3, 2)
     x = memory.empty((n, g.H, g.W, c), dtype)
     batches = _batches(plan, n, cc + k, dtype.itemsize)
-    all_given = kept.room("y", m, y, (plan.n, plan.n, n, *plan.tiles, k), dtype)
+    all_given = kept.room("y", M, y, (plan.n, plan.n, n, *plan.tiles, k), dtype)
 
     def task(i: int) -> None:
         out = x[batches[i]]
@@ -105,16 +113,16 @@ def dgrad(g: Geometry, y, w, b=None, m: int = 2, kept: Kept = NOTHING) -> np.nda
     return nchw(x)
 
 
-def wgrad(g: Geometry, x, y, m: int = 2, kept: Kept = NOTHING) -> np.ndarray:
+def wgrad(g: Geometry, x, y, kept: Kept = NOTHING) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
-    plan, (n, c), k = Plan(g, m), x.shape[:2], y.shape[1]
+    plan, (n, c), k = Plan(g, M), x.shape[:2], y.shape[1]
     dtype, cc = np.result_type(x, y), plan.s**2 * c
     places, tiles = plan.n**2, plan.tiles[0] * plan.tiles[1]
     total = memory.empty((places, cc, k), dtype)
     step = max(1, min(n, SUPER_BYTES // (places * tiles * (cc + k) * dtype.itemsize)))
     if not n:
         total[...] = 0
-    all_v, all_given = kept.get("x", m, x), kept.get("y", m, y)
+    all_v, all_given = kept.get("x", M, x), kept.get("y", M, y)
     for start in range(0, n, step):
         batch = slice(start, min(start + step, n))
         count = batch.stop - start

@@ -64,9 +64,9 @@ def thin_cases(draw, batch=(1, 3), **limits):
 
 
 @st.composite
-def winograd_cases(draw, m, most=7, channels=3, batch=(1, 2)):
+def winograd_cases(draw, most=7, channels=3, batch=(1, 2)):
     """Square filters of 2 or 3 taps per stride, any padding: tiles stick out, rows are left."""
-    s, r = draw(between(1, 2)), draw(between(2, 3 if m == 2 else 2))
+    s, r = draw(between(1, 2)), draw(between(2, 3))
     pad = tuple(draw(between(0, 3)) for _ in range(4))
     sizes = []
     for sides in (pad[:2], pad[2:]):
@@ -79,11 +79,11 @@ def winograd_cases(draw, m, most=7, channels=3, batch=(1, 2)):
 
 @st.composite
 def dense_cases(draw, most=8, channels=3, batch=(1, 3)):
-    """As winograd_cases, with 2 to ``most`` outputs, or four tiles by two bands, and three taps."""
+    """As winograd_cases, with 2 to ``most`` outputs, or four tiles by two bands of 5, 7 or 8."""
     s, r = draw(between(1, 2)), draw(between(2, 3))
     pad = tuple(draw(between(0, 3)) for _ in range(4))
     sizes = []
-    for sides, bands in ((pad[:2], (13,)), (pad[2:], (16,))):
+    for sides, bands in ((pad[:2], (13,)), (pad[2:], (10, 14, 16))):
         outputs = draw(st.sampled_from([*range(2, most + 1), *(bands if most == 8 else ())]))
         reached = s * (outputs - 1) + r * s
         sizes.append(max(reached + draw(between(0, s - 1)) - sum(sides), 1))
@@ -99,8 +99,7 @@ DOMAINS = {
     "planar": planar_cases(),
     "thin": thin_cases(),
     "dense": dense_cases(),
-    "winograd4": winograd_cases(4),
-    "winograd2": winograd_cases(2),
+    "winograd": winograd_cases(),
     "residues": convolutions(max_channels=2, max_extra=5),
     "im2col": convolutions(max_channels=2, max_extra=5),
 }
@@ -164,11 +163,11 @@ def tolerances(name, case, x, w, y, dtype):
         "dgrad": g.R * g.S * case.outputs,
         "wgrad": max(case.batch, 1) * g.P * g.Q,
     }
-    if name != "dense" and not name.startswith("winograd"):
+    if name not in ("dense", "winograd"):
         magnitude = convolution_triple(g, *[abs(v) for v in (x, w, y)])
         sizes = dict(zip(("fprop", "dgrad", "wgrad"), magnitude, strict=True))
         return {routine: (terms[routine] + 4) * unit * (sizes[routine] + 9) for routine in terms}
-    growth, plan = 1.0, plan_of(g) if name == "dense" else Plan(g, int(name[-1]))
+    growth, plan = 1.0, plan_of(g) if name == "dense" else Plan(g, winograd.M)
     if name == "dense":
         for matrix in (np.vstack(plan.O), plan.G, plan.T):
             growth *= max(abs(matrix).sum(0).max(), abs(matrix).sum(1).max())
@@ -271,8 +270,7 @@ TINY = {
     "planar": planar_cases(max_kernel=2, batch=(1, 1)),
     "thin": thin_cases(max_kernel=2, batch=(1, 1)),
     "dense": dense_cases(most=3, channels=1, batch=(1, 1)),
-    "winograd4": winograd_cases(4, most=2, channels=1, batch=(1, 1)),
-    "winograd2": winograd_cases(2, most=3, channels=1, batch=(1, 1)),
+    "winograd": winograd_cases(most=3, channels=1, batch=(1, 1)),
     "residues": convolutions(max_kernel=3, max_channels=2, max_extra=2, max_batch=1),
     "im2col": convolutions(max_kernel=3, max_channels=2, max_extra=2, max_batch=1),
 }

@@ -18,7 +18,7 @@ GEOMETRIES = [
     Geometry(9, 7, 4, 4, (2, 2), (2, 1, 0, 1)),
     Geometry(6, 5, 3, 3, (1, 1), (1, 1, 1, 1)),
 ]
-WINOGRAD = pytest.mark.parametrize("name", ["winograd2", "winograd4", "dense"])
+WINOGRAD = pytest.mark.parametrize("name", ["winograd", "dense"])
 
 
 def operands(g, seed, n=5, c=3, k=4, dtype=np.float32):
@@ -49,8 +49,7 @@ def transforms_of(monkeypatch):
 @settings(max_examples=30)
 @given(data=st.data(), seed=seeds)
 def test_the_bits_are_those_of_calls_that_share_nothing(name, data, seed):
-    fitting = GEOMETRIES[:2] if name == "winograd4" else GEOMETRIES
-    g = data.draw(st.sampled_from(fitting))
+    g = data.draw(st.sampled_from(GEOMETRIES))
     n = data.draw(st.sampled_from([0, 1, 5]))
     x, w, y = operands(g, seed, n, dtype=data.draw(st.sampled_from([np.float32, np.float64])))
     with algorithm(name):
@@ -95,7 +94,7 @@ def test_what_was_made_of_other_arrays_does_not_serve(name):
 def test_large_transforms_are_not_held(monkeypatch):
     g, shared = GEOMETRIES[0], Kept("wxy")
     x, w, _ = operands(g, 0)
-    with algorithm("winograd2"):
+    with algorithm("winograd"):
         monkeypatch.setattr(kept, "MOST_OF_FILTERS", 100)
         cpu.fprop(g, x, w, None, shared)
         assert list(shared.held) == [("x", 2)]
@@ -114,7 +113,7 @@ def test_nothing_is_held_for_a_wgrad_by_another_algorithm(monkeypatch):
     monkeypatch.setattr(cpu, "choose", choose)
     g, shared = GEOMETRIES[0], Kept("wy")
     x, w, y = operands(g, 0)
-    with algorithm("winograd2"):
+    with algorithm("winograd"):
         cpu.dgrad(g, y, w, None, shared)
         assert list(shared.held) == [("w", 2)]
         found = cpu.wgrad(g, x, y, shared)
@@ -142,7 +141,7 @@ def test_a_pass_forward_and_back_makes_each_transform_once(transposed, most, mon
         x = minigan.tensor(operands(g, 0, n=1)[2], requires_grad=True)
     run = minigan.conv_transpose2d if transposed else minigan.conv2d
     made = transforms_of(monkeypatch)
-    with algorithm("winograd2"):
+    with algorithm("winograd"):
         y = run(x, w, None, 2, 1)
         function = y.node.function
         held = [role for role, _ in function.kept.held]
@@ -157,14 +156,14 @@ def test_a_pass_forward_and_back_makes_each_transform_once(transposed, most, mon
 def test_no_image_is_kept_alive_where_saved_tensors_are_put_away():
     x, w = leaves(GEOMETRIES[0], 0)
     hooks = minigan.autograd.graph.saved_tensors_hooks(lambda t: t.numpy(), minigan.from_numpy)
-    with algorithm("winograd2"), hooks:
+    with algorithm("winograd"), hooks:
         y = minigan.conv2d(x, w, None, 2, 1)
     assert [role for role, _ in y.node.function.kept.held] == ["w"]
 
 
 def test_nothing_is_kept_where_no_gradient_is_wanted():
     x, w = leaves(GEOMETRIES[0], 0)
-    with algorithm("winograd2"), minigan.no_grad():
+    with algorithm("winograd"), minigan.no_grad():
         function = Fprop(GEOMETRIES[0])
         function(x, w)
     assert function.kept is NOTHING
@@ -173,7 +172,7 @@ def test_nothing_is_kept_where_no_gradient_is_wanted():
 def test_a_graph_that_is_kept_gives_the_same_gradients_again():
     g = GEOMETRIES[0]
     x, w = leaves(g, 0)
-    with algorithm("winograd2"):
+    with algorithm("winograd"):
         y = (minigan.conv2d(x, w, None, 2, 1) ** 2).sum()
         first = minigan.grad(y, (x, w), retain_graph=True)
         second = minigan.grad(y, (x, w))
@@ -183,7 +182,7 @@ def test_a_graph_that_is_kept_gives_the_same_gradients_again():
 
 def test_a_weight_gradient_that_lives_on_holds_no_transform():
     x, w = leaves(GEOMETRIES[0], 0)
-    with algorithm("winograd2"):
+    with algorithm("winograd"):
         y = minigan.conv2d(x, w, None, 2, 1)
         gx, gw = minigan.grad((y * y).sum(), (x, w), create_graph=True)
         ((gx * gx).sum() + (gw * gw).sum()).backward()
@@ -194,7 +193,7 @@ def test_a_weight_gradient_that_lives_on_holds_no_transform():
 def test_one_function_called_twice_keeps_its_calls_apart():
     g = GEOMETRIES[0]
     (x, w), (_, other) = leaves(g, 0), leaves(g, 1)
-    with algorithm("winograd2"):
+    with algorithm("winograd"):
         function = Fprop(g)
         function(x, w).sum().backward(retain_graph=True)
         loss = function(x, w).sum() + function(x, other).sum()
@@ -209,7 +208,7 @@ def test_changed_filters_are_transformed_again():
     """They lie in the same memory as before, in a step after another or in one function's calls."""
     g = GEOMETRIES[0]
     x, w = leaves(g, 0)
-    with algorithm("winograd2"):
+    with algorithm("winograd"):
         function = Fprop(g)
         first = function(x, w)
         first.sum().backward()

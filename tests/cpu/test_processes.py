@@ -193,7 +193,7 @@ found = []
 for number in (1, 2, 3):
     minigan.set_num_threads(number)
     results = [fused.matmul(a, b)]
-    for name in ("winograd2", "im2col"):
+    for name in ("winograd", "im2col"):
         with algorithm(name):
             results += [cpu.fprop(g, x, w), cpu.dgrad(g, y, w), cpu.wgrad(g, x, y)]
     found.append(results)

@@ -49,9 +49,8 @@ ONE_TAP = Geometry(16, 16, 1, 1)
 CASES = [  # algorithm, geometry, channels in and out, routines
     ("dense", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
     ("dense", Geometry(13, 18, 3, 3), 32, 48, ("fprop", "dgrad", "wgrad")),
-    ("winograd4", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
-    ("winograd2", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
-    ("winograd2", Geometry(15, 16, 3, 3), 32, 48, ("fprop", "dgrad", "wgrad")),
+    ("winograd", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
+    ("winograd", Geometry(15, 16, 3, 3), 32, 48, ("fprop", "dgrad", "wgrad")),
     ("residues", STRIDED, 32, 48, ("dgrad",)),
     ("im2col", STRIDED, 32, 48, ("fprop", "dgrad", "wgrad")),
     ("im2col", Geometry(16, 16, 3, 3, groups=4), 32, 48, ("fprop", "dgrad", "wgrad")),

@@ -40,7 +40,7 @@ def test_a_chain_of_layers_copies_nothing_where_channels_lie_last():
 
 
 @pytest.mark.parametrize(
-    ("name", "kernel"), [("im2col", 3), ("winograd2", 3), ("residues", 3), ("pointwise", 1)]
+    ("name", "kernel"), [("im2col", 3), ("winograd", 3), ("residues", 3), ("pointwise", 1)]
 )
 def test_a_convolution_counts_the_bytes_of_images_whose_channels_lie_first(name, kernel):
     """So the zeros above are not those of a counter that stands still."""
