@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -95,9 +96,14 @@ def choose(routine: str, g: Geometry, n: int, c: int, k: int, dtype: Any = np.fl
     >>> choose("fprop", Geometry(32, 32, 4, 4, (2, 2), (1, 1, 1, 1)), 64, 128, 256)
     'dense'
     """
-    for name in (*reversed(_forced), *ALGORITHMS):
-        possible = fits(name, routine, g, c, k, np.dtype(dtype))
-        if possible and (name in _forced or _pays(name, routine, g, n, c, k)):
+    return _chosen(tuple(_forced), routine, g, n, c, k, np.dtype(dtype))
+
+
+@lru_cache(maxsize=1024)
+def _chosen(forced: tuple[str, ...], routine: str, g: Geometry, n: int, c: int, k: int, dtype: Any):
+    for name in (*reversed(forced), *ALGORITHMS):
+        possible = fits(name, routine, g, c, k, dtype)
+        if possible and (name in forced or _pays(name, routine, g, n, c, k)):
             return name
     raise AssertionError("im2col fits everything")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 Pair = tuple[int, int]
 
@@ -43,13 +44,13 @@ class Geometry:
                 f"fit an image of {self.H}×{self.W} padded by {self.pad}"
             )
 
-    @property
+    @cached_property
     def P(self) -> int:
         """Output rows."""
         t, b, _, _ = self.pad
         return (self.H + t + b - self.dilation[0] * (self.R - 1) - 1) // self.stride[0] + 1
 
-    @property
+    @cached_property
     def Q(self) -> int:
         """Output columns."""
         _, _, left, right = self.pad

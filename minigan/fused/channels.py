@@ -21,7 +21,7 @@ from ..cpu.threads import parallel, scratch
 from .blocked import BLOCK, PART, rectify, serially, through
 
 TALL = 64  # rows of a block from which its mean is corrected for rounding
-ROW = 2048  # the least length of an inner loop over channels
+ROW = 4096  # the least length of an inner loop over channels
 NEAR = 4  # standard deviations from 0 within which a mean costs no more than its last digits
 
 
@@ -36,7 +36,9 @@ class _Matrix:
             k *= 2
         self.k, self.shape = k, (pixels // k, k * self.channels)
         self.shared = x.size >= 2 * PART
-        self.rows = max(1, (PART if self.shared else BLOCK) // self.shape[1])
+        # blocks of nearly one size; an even number of those that are shared by threads
+        blocks = x.size // (2 * PART) * 2 if self.shared else -(-x.size // BLOCK)
+        self.rows = max(1, -(-self.shape[0] // max(blocks, 1)))
         self.blocks = -(-self.shape[0] // self.rows)
 
     @staticmethod
@@ -58,8 +60,9 @@ class _Matrix:
 
     def tiled(self, v: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """One number per channel (or one for all), for every number in a row."""
-        values = np.broadcast_to(np.asarray(v, dtype).reshape(-1), (self.channels,))
-        return np.tile(values, self.k)
+        row = np.empty((self.k, self.channels), dtype)
+        row[...] = np.reshape(v, -1)
+        return row.reshape(-1)
 
     def each(self, task: Callable[[int, slice], None]) -> None:
         """task(i, rows) for every block."""
@@ -97,6 +100,16 @@ def _per_channel(v: np.ndarray, x: np.ndarray) -> np.ndarray:
     return v.astype(x.dtype).reshape(1, -1, *(1,) * (x.ndim - 2))
 
 
+def _products(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """out = Σ a·b over the rows, in one pass."""
+    np.einsum("rc,rc->c", a, b, out=out)
+
+
+def _near(mean: np.ndarray, inv_std: np.ndarray) -> bool:
+    """Whether the means are so small that numbers need not be centred first."""
+    return bool((abs(mean) * inv_std <= NEAR).all())
+
+
 def total(x: np.ndarray, dims: tuple[int, ...], keepdims: bool) -> np.ndarray | None:
     matrix = _Matrix.of(x, dims)
     if matrix is None:
@@ -127,22 +140,26 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
         np.subtract(block, means[i], out=centred)
         if len(block) > TALL:
             np.add.reduce(centred, axis=0, out=rests[i])
-        np.multiply(centred, centred, out=centred)
-        np.add.reduce(centred, axis=0, out=squares[i])
+        _products(centred, centred, squares[i])
 
     matrix.each(statistics)
-    height = np.full((matrix.blocks, 1, 1), float(matrix.rows))
+    height = np.full(matrix.blocks, float(matrix.rows))
     height[-1] = matrix.shape[0] - matrix.rows * (matrix.blocks - 1)
     count = x.size // matrix.channels
     shape = matrix.blocks, matrix.k, matrix.channels
-    rests = rests.reshape(shape).astype(np.float64)
-    means = means.reshape(shape) + rests / height
-    mean = (means * height).sum(axis=(0, 1)) / count
-    between = (np.square(means - mean) * height - np.square(rests) / height).sum(axis=(0, 1))
+    means = means.reshape(shape).astype(np.float64)
+    if matrix.rows > TALL:
+        rests = rests.reshape(shape) / height.reshape(-1, 1, 1)
+        means += rests
+    mean = np.einsum("b,bkc->c", height, means) / count
+    means -= mean
+    between = np.einsum("b,bkc,bkc->c", height, means, means)
+    if matrix.rows > TALL:
+        between -= np.einsum("b,bkc,bkc->c", height, rests, rests)
     var = (matrix.summed(squares) + between) / count
     mean, var = _per_channel(mean, x), _per_channel(var, x)
     inv_std = (var + x.dtype.type(eps)) ** -0.5
-    near = (abs(mean) * inv_std <= NEAR).all()
+    near = _near(mean, inv_std)
     scale, centre = matrix.tiled(inv_std * w, x.dtype), matrix.tiled(mean, x.dtype)
     shift = matrix.tiled(b - mean * (inv_std * w) if near else b, x.dtype)
 
@@ -180,6 +197,14 @@ def normalise_grad(
         return None
     given, values, (out, result) = matrix.view(g), matrix.view(x), matrix.empty(x)
     seen, centre = None if slope == 1 else matrix.view(y), matrix.tiled(mean, x.dtype)
+    inv_std = (var + x.dtype.type(eps)) ** -0.5
+    near = _near(mean, inv_std)
+
+    def centred(rows: slice) -> np.ndarray:
+        if near:  # one pass less: what the mean makes is taken off the sums
+            return values[rows]
+        return np.subtract(values[rows], centre, out=scratch("centred", values[rows].shape, x.dtype))
+
     plain = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
     products = np.empty_like(plain)
 
@@ -189,23 +214,23 @@ def normalise_grad(
             passed = result[rows]
             through(given[rows], seen[rows], slope, passed)
         np.add.reduce(passed, axis=0, out=plain[i])
-        product = scratch("centred", passed.shape, x.dtype)
-        np.subtract(values[rows], centre, out=product)
-        np.multiply(product, passed, out=product)
-        np.add.reduce(product, axis=0, out=products[i])
+        _products(centred(rows), passed, products[i])
 
     matrix.each(sums)
-    gb, gc = (_per_channel(matrix.summed(parts), x) for parts in (plain, products))
-    inv_std = (var + x.dtype.type(eps)) ** -0.5
+    gb, gc = matrix.summed(plain), matrix.summed(products)
+    if near:
+        gc -= gb * mean.reshape(-1)
+    gb, gc = _per_channel(gb, x), _per_channel(gc, x)
     share = inv_std * w / (-x.size // matrix.channels)
     numbers = inv_std * w, share * inv_std * inv_std * gc, share * gb
     a, b, d = (matrix.tiled(v, x.dtype) for v in numbers)
+    if near:
+        d -= b * centre
 
     def apply(i: int, rows: slice) -> None:
         passed, part = given[rows] if seen is None else result[rows], result[rows]
         other = scratch("centred", part.shape, x.dtype)
-        np.subtract(values[rows], centre, out=other)
-        np.multiply(other, b, out=other)
+        np.multiply(centred(rows), b, out=other)
         np.multiply(passed, a, out=part)
         np.add(part, other, out=part)
         np.add(part, d, out=part)
