@@ -66,8 +66,8 @@ def fits(name: str, routine: str, g: Geometry, c: int, k: int, dtype: np.dtype) 
 
 def _gain(g: Geometry, spread: float, c: int, k: int) -> float:
     """Multiplications saved for each number that is transformed."""
-    r, inputs = g.R // g.stride[0], g.stride[0] ** 2 * c
-    return (r * r - spread) / spread * inputs * k / (inputs + k)
+    blocks = g.stride[0] ** 2
+    return (g.R * g.S / blocks - spread) / spread * blocks * c * k / (blocks * c + k)
 
 
 def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:

@@ -259,7 +259,10 @@ def _bands(plan: Plan, rows: np.ndarray) -> np.ndarray:
 def _filters(plan: Plan, w: np.ndarray) -> np.ndarray:
     """G w as (filters, s·s·C, K), from w (K, C, R, S)."""
     (k, c), s, r = w.shape[:2], plan.s, plan.r
-    taps = w.transpose(2, 3, 1, 0).reshape(r, s, r, s, c, k).transpose(0, 2, 1, 3, 4, 5)
+    taps = w.transpose(2, 3, 1, 0)
+    if len(taps) < r * s:  # taps that are not there are zeros
+        taps = np.pad(taps, [(0, r * s - len(taps))] * 2 + [(0, 0)] * 2)
+    taps = taps.reshape(r, s, r, s, c, k).transpose(0, 2, 1, 3, 4, 5)
     u = memory.empty((len(plan.G), s * s * c * k), w.dtype)
     _in_columns(plan.matrix("G", w.dtype), taps.reshape(r * r, -1), u)
     return u.reshape(len(u), s * s * c, k)
@@ -272,7 +275,7 @@ def _filters_back(plan: Plan, u: np.ndarray, shape: tuple[int, int]) -> np.ndarr
     _in_columns(plan.matrix("G", u.dtype).T, u.reshape(len(u), -1), taps)
     w = np.empty((r, s, r, s, c, k), u.dtype)
     w[...] = taps.reshape(r, r, s, s, c, k).transpose(0, 2, 1, 3, 4, 5)
-    return w.reshape(r * s, r * s, c, k).transpose(3, 2, 0, 1)
+    return w.reshape(r * s, r * s, c, k).transpose(3, 2, 0, 1)[:, :, : plan.g.R, : plan.g.S]
 
 
 def _in_columns(g: np.ndarray, given: np.ndarray, out: np.ndarray) -> None:

@@ -21,7 +21,11 @@ F(4×4, 2×2) has half the error.
 Larger tiles multiply less and round more: an m of 2 to 4 is enough, except that a row of 5 to 7
 outputs, which smaller tiles would have to cover twice, is one tile.  F(4×7, 2×2) does with 5·8
 products in each of two tiles what F(4×4, 2×2) does with 5·5 in four, and has three times its error;
-F(7×7, 2×2) would have ten times, for less that is saved than its many small products cost.
+F(7×7, 2×2) would have ten times, for less that is saved than its many small products cost.  No
+n is larger than 8, and than 7 in the vertical direction: errors stay below 1e-5 of the values.
+
+A filter whose taps are no multiple of the stride is filled up with zeros: 5×5 taps at stride 2 are
+3×3 blocks.
 """
 
 from __future__ import annotations
@@ -32,7 +36,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import tiles
 from .geometry import Geometry
 from .layout import nhwc
 
@@ -47,6 +50,7 @@ POINTS = {
 """For n products, the points that are finite; the last one is ∞."""
 
 LARGEST = 4  # outputs of a tile in one dimension, but for those that are a row by themselves
+TAPS = 5  # per stride at most
 BAND = 8  # outputs of a band at most
 LEAST = 4  # outputs of a band that is not the whole row
 
@@ -87,7 +91,7 @@ class _Tile(NamedTuple):
 class _Row:
     """P outputs as tiles: A, G, B of a tile, and the tiles."""
 
-    def __init__(self, outputs: int, r: int, largest: int = LARGEST):
+    def __init__(self, outputs: int, r: int, largest: int):
         count = -(-outputs // largest)
         self.outputs, self.m = outputs, -(-outputs // count)
         self.A, self.G, self.B = transforms(self.m, r)
@@ -127,11 +131,12 @@ class Plan:
 
     def __init__(self, g: Geometry):
         self.g, self.s = g, g.stride[0]
-        self.r = g.R // self.s
+        self.r = -(-g.R // self.s)
         self.width = _band(g.Q)
         self.bands = g.Q // self.width
-        one = self.width + self.r - 1 <= max(POINTS)  # tile is a whole row
-        tall, wide = _Row(g.P, self.r), _Row(self.width, self.r, self.width if one else LARGEST)
+        most = max(POINTS) - self.r + 1  # outputs of a tile
+        largest = self.width if self.width <= most else min(most, LARGEST)
+        tall, wide = _Row(g.P, self.r, min(most - 1, LARGEST)), _Row(self.width, self.r, largest)
         self.blocks = tall.blocks, wide.blocks
         self.rows, self.wide, self.m, self.n = tall.tiles, len(wide.tiles), tall.m, tall.n
         self.places = tall.n * wide.n
@@ -143,8 +148,18 @@ class Plan:
 
     @staticmethod
     def fits(g: Geometry) -> bool:
-        """What Winograd's tiles fit, with outputs that are one band or several whole ones."""
-        return tiles.Plan.fits(g) and min(g.P, g.Q) >= 2 and _band(g.Q) > 0
+        """Square filters of 2 to 5 taps per stride, the stride 1 or 2; a row is of whole bands."""
+        s = g.stride[0]
+        return (
+            g.R == g.S
+            and g.stride == (s, s)
+            and s <= 2
+            and 2 <= -(-g.R // s) <= TAPS
+            and g.dilation == (1, 1)
+            and g.groups == 1
+            and min(g.P, g.Q) >= 2
+            and _band(g.Q) > 0
+        )
 
     def matrix(self, name: str, dtype: np.dtype, row: int = 0) -> np.ndarray:
         """T, G or the O of a row in that dtype."""

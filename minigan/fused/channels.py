@@ -203,7 +203,8 @@ def normalise_grad(
     def centred(rows: slice) -> np.ndarray:
         if near:  # one pass less: what the mean makes is taken off the sums
             return values[rows]
-        return np.subtract(values[rows], centre, out=scratch("centred", values[rows].shape, x.dtype))
+        block = values[rows]
+        return np.subtract(block, centre, out=scratch("centred", block.shape, x.dtype))
 
     plain = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
     products = np.empty_like(plain)

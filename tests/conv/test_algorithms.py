@@ -79,15 +79,17 @@ def winograd_cases(draw, most=7, channels=3, batch=(1, 2)):
 
 @st.composite
 def dense_cases(draw, most=8, channels=3, batch=(1, 3)):
-    """As winograd_cases, with 2 to ``most`` outputs, or four tiles by two bands of 5, 7 or 8."""
-    s, r = draw(between(1, 2)), draw(between(2, 3))
+    """Square filters of up to 5 taps per stride, the last of which may be missing; with 2 to
+    ``most`` outputs, or four tiles by two bands of 5, 7 or 8."""
+    s = draw(between(1, 2))
+    taps = draw(between(s + 1, 5 * s if most == 8 else 3 * s))
     pad = tuple(draw(between(0, 3)) for _ in range(4))
     sizes = []
     for sides, bands in ((pad[:2], (13,)), (pad[2:], (10, 14, 16))):
         outputs = draw(st.sampled_from([*range(2, most + 1), *(bands if most == 8 else ())]))
-        reached = s * (outputs - 1) + r * s
+        reached = s * (outputs - 1) + taps
         sizes.append(max(reached + draw(between(0, s - 1)) - sum(sides), 1))
-    g = Geometry(*sizes, r * s, r * s, (s, s), pad)
+    g = Geometry(*sizes, taps, taps, (s, s), pad)
     assume(dense.fits(g))  # a row of one pixel can have more outputs than were drawn
     inside = draw(between(1, channels)), draw(between(1, channels))
     return Convolution(g, draw(between(*batch)), *inside, draw(seeds))

@@ -86,17 +86,19 @@ SMALL = {  # images of up to 8×8 outputs
     "k3 p1": (Geometry(8, 8, 3, 3, (1, 1), (1, 1, 1, 1)), 2, 96, 64),
     "k3 p1, bands of six": (Geometry(12, 12, 3, 3, (1, 1), (1, 1, 1, 1)), 2, 96, 64),
     "k6 s2": (Geometry(18, 16, 6, 6, (2, 2)), 2, 48, 64),
+    "k5 s2 p2": (Geometry(16, 14, 5, 5, (2, 2), (2, 2, 2, 2)), 2, 48, 64),
+    "k5 p2": (Geometry(14, 14, 5, 5, (1, 1), (2, 2, 2, 2)), 2, 128, 64),
 }
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_dense_transforms_stay_within_a_hundred_thousandth(name):
-    """F(4×7, 2×2), F(4×4, 3×3), F(4×6, 3×3), …: 1e-5 of the values' size."""
+    """F(4×7, 2×2), F(4×4, 3×3), F(4×6, 3×3), F(3×4, 5×5), …: 1e-5 of the values' size."""
     for routine, (error, size) in errors("dense", SMALL[name]).items():
         assert error <= 1e-5 * size, routine
 
 
-@pytest.mark.parametrize(("m", "r"), [(m, r) for r in (2, 3) for m in range(2, 10 - r)])
+@pytest.mark.parametrize(("m", "r"), [(m, r) for r in range(2, 6) for m in range(2, 10 - r)])
 def test_dense_transforms_are_those_of_the_points(m, r):
     """Aᵀ[(G w) ⊙ (B x)] is the correlation, to the precision of float64."""
     A, G, B = dense_plan.transforms(m, r)
@@ -132,6 +134,9 @@ CHOICES = [  # routine, geometry, n, c, k, what is chosen and why
     ("fprop", SMALL["k4 s2 p1"][0], 64, 32, 64, "im2col", "too few channels for transforms"),
     ("fprop", Geometry(8, 8, 4, 4, (2, 2), (1,) * 4), 64, 512, 1024, "winograd", "large filters"),
     ("fprop", SMALL["k3 p1"][0], 4, 256, 256, "im2col", "too few pixels"),
+    ("dgrad", Geometry(14, 14, 5, 5, pad=(2,) * 4), 64, 128, 64, "dense", "five taps"),
+    ("fprop", Geometry(32, 32, 5, 5, (2, 2), (2,) * 4), 64, 64, 128, "dense", "five taps by twos"),
+    ("fprop", Geometry(16, 16, 3, 3, (2, 2), (1,) * 4), 64, 64, 128, "im2col", "three as four"),
     ("fprop", DCGAN, 64, 3, 64, "im2col", "three channels: transforms cost more than they save"),
     ("fprop", DCGAN, 1, 128, 256, "im2col", "one image: too few pixels for the filters' transform"),
     ("dgrad", DCGAN, 64, 3, 64, "planar", "few channels in x: whole planes are added"),
@@ -141,8 +146,8 @@ CHOICES = [  # routine, geometry, n, c, k, what is chosen and why
         "dgrad",
         Geometry(14, 14, 5, 5, (2, 2)),
         64,
+        32,
         64,
-        128,
         "im2col",
         "many pixels beyond y's sight",
     ),
@@ -156,7 +161,7 @@ CHOICES = [  # routine, geometry, n, c, k, what is chosen and why
     ("fprop", Geometry(32, 32, 4, 4, (2, 1)), 64, 256, 256, "im2col", "two strides"),
     ("fprop", Geometry(32, 32, 3, 3, dilation=(2, 2)), 64, 256, 256, "im2col", "a dilation"),
     ("fprop", Geometry(32, 32, 4, 3), 64, 256, 256, "im2col", "not square"),
-    ("fprop", Geometry(32, 32, 5, 5, (2, 2)), 64, 256, 256, "im2col", "2½ taps per stride"),
+    ("fprop", Geometry(30, 30, 7, 7), 64, 256, 256, "im2col", "more than five taps"),
     ("fprop", Geometry(32, 32, 9, 9, (3, 3)), 64, 256, 256, "im2col", "a stride of 3"),
 ]
 
