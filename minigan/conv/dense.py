@@ -1,8 +1,8 @@
 """Winograd's algorithm with transforms that are matrix products themselves.
 
 ``winograd.py`` derives y = Aᵀ [(G w) ⊙ (B x)] and transforms images by additions: many short array
-operations, each a walk through memory.  Here a few neighbouring tiles, those of a row and a band of
-the image, are transformed by one matrix (``dense_plan.py``), which multiplies more and walks less.
+operations, each a walk through memory.  Here a tile, or neighbouring ones in a row of the image,
+are transformed by one matrix (``dense_plan.py``), which multiplies more and walks less.
 With the blocks of pixels that a row of tiles reads as a matrix:
 
     fprop   V = T blocks,   Y = O [V U],     U = G w
@@ -10,7 +10,7 @@ With the blocks of pixels that a row of tiles reads as a matrix:
     wgrad   w = Gᵀ [(T blocks)ᵀ (Oᵀ y)]
 
 where [ ] is a product for each place: of all tiles by channels with channels by channels.  From
-14×14 to 7×7 pixels with 4×4 filters and stride 2 there are 25 places in each of 4 tiles, where the
+14×14 to 7×7 pixels with 4×4 filters and stride 2 there are 40 places in each of 2 tiles, where the
 plain algorithm multiplies 196 times.
 
 V and the products lie in memory by places, then columns of tiles in a band, bands, images, rows of

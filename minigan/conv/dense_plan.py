@@ -9,10 +9,11 @@ All tiles of an image have one size, so that they share their filters; where m d
 the last tile moves back, and computes some outputs that the one before it has made already.
 
 In two dimensions there are n·n' places.  Tiles are transformed together that lie in one row and
-one band, a band being 8 outputs wide at most: they read n rows of blocks, and their transform is
-one matrix, the Kronecker product of B with the B's of these tiles, each shifted to where its tile
-lies, T = B ⊗ (B' … B').  Likewise O from the places to the outputs, of A's of which what was made
-already is left out; and G ⊗ G' for the filters.
+one band.  A band is as wide as one tile, where such tiles make up a row of outputs, and else has
+two or more: they read n rows of blocks, and their transform is one matrix, the Kronecker product of
+B with the B's of these tiles, each shifted to where its tile lies, T = B ⊗ (B' … B').  Likewise O
+from the places to the outputs, of A's of which what was made already is left out; and G ⊗ G' for
+the filters.
 
 A matrix product does not mind what its numbers are.  So the points need not be small integers, and
 these are chosen for small rounding errors: with ±3/8, ±5/4 and ∞ in the place of 0, ±1, 2 and ∞
@@ -132,9 +133,9 @@ class Plan:
     def __init__(self, g: Geometry):
         self.g, self.s = g, g.stride[0]
         self.r = -(-g.R // self.s)
-        self.width = _band(g.Q)
-        self.bands = g.Q // self.width
         most = max(POINTS) - self.r + 1  # outputs of a tile
+        self.width = _band(g.Q, most)
+        self.bands = g.Q // self.width
         largest = self.width if self.width <= most else min(most, LARGEST)
         tall, wide = _Row(g.P, self.r, min(most - 1, LARGEST)), _Row(self.width, self.r, largest)
         self.blocks = tall.blocks, wide.blocks
@@ -158,7 +159,7 @@ class Plan:
             and g.dilation == (1, 1)
             and g.groups == 1
             and min(g.P, g.Q) >= 2
-            and _band(g.Q) > 0
+            and _band(g.Q, LEAST) > 0
         )
 
     def matrix(self, name: str, dtype: np.dtype, row: int = 0) -> np.ndarray:
@@ -228,11 +229,12 @@ class Plan:
         )
 
 
-def _band(outputs: int) -> int:
-    """The width of a band, the largest that divides a row of outputs; 0: there is none."""
-    if outputs <= BAND:
-        return outputs
-    return next((width for width in range(BAND, LEAST - 1, -1) if outputs % width == 0), 0)
+def _band(outputs: int, most: int) -> int:
+    """The width of a band: a tile of at most ``most`` outputs if such tiles make up the row; else
+    a few tiles that do, or that are the row; 0: there are none."""
+    widths = [*range(most, LEAST - 1, -1), *range(BAND, LEAST - 1, -1)]
+    whole = outputs if outputs <= BAND else 0
+    return next((width for width in widths if outputs % width == 0), whole)
 
 
 def _met(size: int, before: int, blocks: int, s: int, i: int) -> tuple[slice, slice]:
