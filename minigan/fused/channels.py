@@ -20,7 +20,7 @@ from ..cpu import copies, memory
 from ..cpu.threads import parallel, scratch
 from .blocked import BLOCK, PART, rectify, serially, through
 
-TALL = 64  # rows of a block from which its mean is corrected for rounding
+TALL = 64  # rows of a block from which its mean is corrected for the rounding of its sum
 ROW = 4096  # the least length of an inner loop over channels
 NEAR = 4  # standard deviations from 0 within which a mean costs no more than its last digits
 
@@ -70,9 +70,19 @@ class _Matrix:
         run = parallel if self.shared else serially
         run(lambda i: task(i, slice(i * rows, (i + 1) * rows)), self.blocks)
 
-    def summed(self, parts: np.ndarray) -> np.ndarray:
-        """Sums by block and place in the row, as float64 sums by channel."""
-        return parts.reshape(-1, self.channels).sum(axis=0, dtype=np.float64)
+    def folded(self, row: np.ndarray) -> np.ndarray:
+        """Sums by place in a row, as float64 sums by channel."""
+        return row.reshape(self.k, self.channels).sum(axis=0, dtype=np.float64)
+
+    def sums(self) -> np.ndarray:
+        """Room for float64 sums by block and channel."""
+        return np.empty((self.blocks, self.channels))
+
+    def counts(self) -> np.ndarray:
+        """The pixels of each block."""
+        counts = np.full(self.blocks, float(self.rows * self.k))
+        counts[-1] -= counts.sum() - self.shape[0] * self.k
+        return counts
 
 
 def _last(x: np.ndarray) -> np.ndarray:
@@ -100,9 +110,9 @@ def _per_channel(v: np.ndarray, x: np.ndarray) -> np.ndarray:
     return v.astype(x.dtype).reshape(1, -1, *(1,) * (x.ndim - 2))
 
 
-def _products(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """out = Σ a·b over the rows, in one pass."""
-    np.einsum("rc,rc->c", a, b, out=out)
+def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Σ a·b over the rows, in one pass."""
+    return np.einsum("rc,rc->c", a, b)
 
 
 def _near(mean: np.ndarray, inv_std: np.ndarray) -> bool:
@@ -115,9 +125,13 @@ def total(x: np.ndarray, dims: tuple[int, ...], keepdims: bool) -> np.ndarray | 
     if matrix is None:
         return None
     values = matrix.view(x)
-    parts = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
-    matrix.each(lambda i, rows: np.add.reduce(values[rows], axis=0, out=parts[i]))
-    sums = _per_channel(matrix.summed(parts), x)
+    parts = matrix.sums()
+
+    def task(i: int, rows: slice) -> None:
+        parts[i] = matrix.folded(np.add.reduce(values[rows], axis=0))
+
+    matrix.each(task)
+    sums = _per_channel(parts.sum(axis=0), x)
     return sums if keepdims else sums.reshape(-1)
 
 
@@ -129,34 +143,25 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
     if not 0 <= slope <= 1:
         return None
     values, (out, result) = matrix.view(x), matrix.empty(x)
-    means = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
-    rests, squares = np.zeros_like(means), np.empty_like(means)
+    means, rests, squares = matrix.sums(), matrix.sums(), matrix.sums()
+    counts = matrix.counts()
 
     def statistics(i: int, rows: slice) -> None:
         block = values[rows]
-        np.add.reduce(block, axis=0, out=means[i])
-        means[i] /= len(block)
-        centred = scratch("centred", block.shape, x.dtype)
-        np.subtract(block, means[i], out=centred)
+        mean = matrix.folded(np.add.reduce(block, axis=0)) / counts[i]
+        centre = matrix.tiled(mean, x.dtype)
+        centred = np.subtract(block, centre, out=scratch("centred", block.shape, x.dtype))
+        means[i] = centre[: matrix.channels]
+        rests[i] = mean - means[i]
         if len(block) > TALL:
-            np.add.reduce(centred, axis=0, out=rests[i])
-        _products(centred, centred, squares[i])
+            rests[i] = matrix.folded(np.add.reduce(centred, axis=0)) / counts[i]
+        squares[i] = matrix.folded(_products(centred, centred))
 
     matrix.each(statistics)
-    height = np.full(matrix.blocks, float(matrix.rows))
-    height[-1] = matrix.shape[0] - matrix.rows * (matrix.blocks - 1)
     count = x.size // matrix.channels
-    shape = matrix.blocks, matrix.k, matrix.channels
-    means = means.reshape(shape).astype(np.float64)
-    if matrix.rows > TALL:
-        rests = rests.reshape(shape) / height.reshape(-1, 1, 1)
-        means += rests
-    mean = np.einsum("b,bkc->c", height, means) / count
-    means -= mean
-    between = np.einsum("b,bkc,bkc->c", height, means, means)
-    if matrix.rows > TALL:
-        between -= np.einsum("b,bkc,bkc->c", height, rests, rests)
-    var = (matrix.summed(squares) + between) / count
+    mean = counts @ (means + rests) / count
+    between = counts @ (np.square(means + rests - mean) - np.square(rests))
+    var = (squares.sum(axis=0) + between) / count
     mean, var = _per_channel(mean, x), _per_channel(var, x)
     inv_std = (var + x.dtype.type(eps)) ** -0.5
     near = _near(mean, inv_std)
@@ -206,19 +211,18 @@ def normalise_grad(
         block = values[rows]
         return np.subtract(block, centre, out=scratch("centred", block.shape, x.dtype))
 
-    plain = np.empty((matrix.blocks, matrix.shape[1]), x.dtype)
-    products = np.empty_like(plain)
+    plain, products = matrix.sums(), matrix.sums()
 
     def sums(i: int, rows: slice) -> None:
         passed = given[rows]
         if seen is not None:
             passed = result[rows]
             through(given[rows], seen[rows], slope, passed)
-        np.add.reduce(passed, axis=0, out=plain[i])
-        _products(centred(rows), passed, products[i])
+        plain[i] = matrix.folded(np.add.reduce(passed, axis=0))
+        products[i] = matrix.folded(_products(centred(rows), passed))
 
     matrix.each(sums)
-    gb, gc = matrix.summed(plain), matrix.summed(products)
+    gb, gc = plain.sum(axis=0), products.sum(axis=0)
     if near:
         gc -= gb * mean.reshape(-1)
     gb, gc = _per_channel(gb, x), _per_channel(gc, x)
