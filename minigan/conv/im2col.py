@@ -106,6 +106,8 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
     before, size = image_frame(g)
     batches = chunks(n, g.P * g.Q * g.R * g.S * c * dtype.itemsize)
     multiply = np.matmul if len(batches) > 1 else _by_group
+    # taps that read pixels side by side are added at once; single channels by rows of outputs
+    beside = g.stride[1] if g.dilation[1] == 1 and c > 1 else 1
 
     def task(index: int) -> None:
         batch = batches[index]
@@ -113,12 +115,15 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
         product = scratch("columns", (g.groups, count * g.P * g.Q, filters.shape[2]), dtype)
         multiply(pixels(y[batch], g.groups), filters, out=product)
         shape = (g.groups, count, g.P, g.Q, g.R, g.S, w.shape[1])
-        taps = product.reshape(shape).transpose(4, 5, 1, 2, 3, 0, 6)  # R, S, N, P, Q, groups, C/g
+        taps = product.reshape(shape)
         frame = scratch("frame", (count, *size, c), dtype)
         frame[...] = 0
-        split = frame.reshape(*frame.shape[:3], g.groups, w.shape[1])
-        for r, s, rows, columns in g.taps():
-            split[:, rows, columns] += taps[r, s]
+        for r in range(g.R):
+            for s in range(0, g.S, beside):
+                added = taps[:, :, :, :, r : r + 1, s : s + beside]
+                start, some = (r * g.dilation[0], s * g.dilation[1]), (1, added.shape[5])
+                seen = windows(frame, start, g.stride, (g.P, g.Q), some, (1, 1), g.groups)
+                np.add(seen, added, out=seen)
         unframed(frame, before, x[batch], b)
 
     parallel(task, len(batches))

@@ -126,7 +126,9 @@ def windows(image, start, step, count, taps, tap_step, groups):
         start[0] * sh + start[1] * sw,
         (c // groups * sc, sn, step[0] * sh, step[1] * sw, tap_step[0] * sh, tap_step[1] * sw, sc),
     )
-    view.flags.writeable = False  # some numbers are in it several times
+    for taken, apart, moved in zip(taps, tap_step, step, strict=True):
+        if (taken - 1) * apart >= moved:  # some numbers are in it several times
+            view.flags.writeable = False
     return view
 
 
