@@ -34,6 +34,7 @@ from .layout import nchw, nhwc
 KEY = 0  # under which transforms are kept: winograd.py uses its M
 PIECE_BYTES = 64 << 20  # of transforms of images at a time
 TASK_BYTES = 1 << 20  # of blocks that are transformed by one call
+SMALL = 1 << 23  # multiplications of a place
 
 
 def fits(g: Geometry) -> bool:
@@ -130,23 +131,29 @@ def _by_place(plan: Plan, v: np.ndarray) -> np.ndarray:
 
 def _multiply(plan: Plan, v: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
     left, products = _by_place(plan, v), _by_place(plan, out)
-    parallel(lambda i: np.matmul(left[i], u[i], out=products[i]), plan.places)
+    _by_places(left, u, lambda some: np.matmul(left[some], u[some], out=products[some]))
 
 
 def _add_products(
     plan: Plan, v: np.ndarray, given: np.ndarray, total: np.ndarray, first: bool
 ) -> None:
     """total (places, s·s·C, K) += vᵀ given, summed over images and tiles; if ``first``, set."""
-    left, right = _by_place(plan, v), _by_place(plan, given)
+    left, right = _by_place(plan, v).transpose(0, 2, 1), _by_place(plan, given)
 
-    def multiply(i: int) -> None:
+    def multiply(some: slice) -> None:
         if first:
-            np.matmul(left[i].T, right[i], out=total[i])
+            np.matmul(left[some], right[some], out=total[some])
         else:
-            product = scratch("product", total[i].shape, total.dtype)
-            total[i] += np.matmul(left[i].T, right[i], out=product)
+            product = scratch("product", total[some].shape, total.dtype)
+            total[some] += np.matmul(left[some], right[some], out=product)
 
-    parallel(multiply, plan.places)
+    _by_places(left, right, multiply)
+
+
+def _by_places(left: np.ndarray, right: np.ndarray, task: Callable[[slice], None]) -> None:
+    """task(places), two of small ones: between calls threads wait for the interpreter's lock."""
+    step = 2 if left[0].size * right.shape[2] < SMALL else 1
+    parallel(lambda i: task(slice(i * step, i * step + step)), -(-len(left) // step))
 
 
 # ----------------------------------------------------------------------------- the transforms
