@@ -51,14 +51,14 @@ def state_of(optimizer, params):
     ]
 
 
-def the_same(a, b):
+def assert_same_state(a, b):
     assert [sorted(s) for s in a] == [sorted(s) for s in b]
     for one, other in zip(a, b, strict=True):
         for key in one:
             assert one[key].tobytes() == other[key].tobytes(), key
 
 
-def both(make, one_by_one, story):
+def assert_same_both_ways(make, one_by_one, story):
     """``story(params, optimizer)`` leaves the same bits of values and state both ways."""
     found = []
     for off in (True, False):
@@ -69,7 +69,7 @@ def both(make, one_by_one, story):
         found.append(([p.detach().numpy() for p in params], state_of(optimizer, params)))
     for a, b in zip(found[0][0], found[1][0], strict=True):
         assert a.tobytes() == b.tobytes()
-    the_same(found[0][1], found[1][1])
+    assert_same_state(found[0][1], found[1][1])
 
 
 @ALL
@@ -80,7 +80,7 @@ def test_the_same_bits_as_one_by_one(make, one_by_one):
             optimizer.step()
         return optimizer
 
-    both(make, one_by_one, story)
+    assert_same_both_ways(make, one_by_one, story)
 
 
 @ALL
@@ -93,7 +93,7 @@ def test_parameters_whose_gradients_come_and_go(make, one_by_one):
             optimizer.step()
         return optimizer
 
-    both(make, one_by_one, story)
+    assert_same_both_ways(make, one_by_one, story)
 
 
 @ALL
@@ -118,7 +118,7 @@ def test_state_that_was_saved_loaded_copied_or_changed(make, one_by_one):
                 other.step()
         return optimizer
 
-    both(make, one_by_one, story)
+    assert_same_both_ways(make, one_by_one, story)
 
 
 def test_each_state_array_is_a_part_of_one():

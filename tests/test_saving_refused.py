@@ -70,7 +70,7 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
 # -- files that are no good
 
 
-def one_line(path):
+def assert_refused_in_one_line(path):
     with pytest.raises(SerializeError) as caught:
         load(path)
     message = str(caught.value)
@@ -85,16 +85,16 @@ def test_a_file_cut_short_anywhere_is_refused_in_one_line(tmp_path):
     whole = (tmp_path / "whole.npz").read_bytes()
     for length in range(0, len(whole), 7):
         (tmp_path / "cut.npz").write_bytes(whole[:length])
-        one_line(tmp_path / "cut.npz")
+        assert_refused_in_one_line(tmp_path / "cut.npz")
 
 
 def test_other_files_are_refused_in_one_line(tmp_path):
     path = tmp_path / "file.npz"
-    assert "No such file" in one_line(path)
+    assert "No such file" in assert_refused_in_one_line(path)
     rng = np.random.default_rng(0)
     for content in (b"PK\x03\x04", b"{}", pickle.dumps({"w": 1}), rng.bytes(1000)):
         path.write_bytes(content)
-        one_line(path)
+        assert_refused_in_one_line(path)
 
 
 def test_damaged_bytes_load_as_what_was_saved_or_are_refused(tmp_path):
@@ -129,11 +129,11 @@ def test_a_pickle_in_an_archive_is_never_run(tmp_path):
     structure = np.frombuffer(b'["array", "0"]', np.uint8)
     np.savez(tmp_path / "own.npz", **{"structure.json": structure, "0": objects})
     for name in ("plain.npz", "own.npz"):
-        assert "pickled objects" in one_line(tmp_path / name)
+        assert "pickled objects" in assert_refused_in_one_line(tmp_path / name)
     assert not trap.exists()
     with open(tmp_path / "trap.pkl", "wb") as file:
         pickle.dump(Intruder(trap), file)
-    one_line(tmp_path / "trap.pkl")
+    assert_refused_in_one_line(tmp_path / "trap.pkl")
     assert not trap.exists()
 
 
@@ -180,4 +180,4 @@ def test_a_hostile_structure_is_refused_in_one_line(name, tmp_path):
     data = content.encode() if isinstance(content, str) else content
     arrays = {"0": np.ones(2), "1": np.array(["a"])}
     write_npz(tmp_path / "x.npz", {"structure.json": np.frombuffer(data, np.uint8), **arrays})
-    one_line(tmp_path / "x.npz")
+    assert_refused_in_one_line(tmp_path / "x.npz")

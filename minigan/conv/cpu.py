@@ -100,7 +100,9 @@ def choose(routine: str, g: Geometry, n: int, c: int, k: int, dtype: Any = np.fl
 
 
 @lru_cache(maxsize=1024)
-def _chosen(forced: tuple[str, ...], routine: str, g: Geometry, n: int, c: int, k: int, dtype: Any):
+def _chosen(
+    forced: tuple[str, ...], routine: str, g: Geometry, n: int, c: int, k: int, dtype: np.dtype
+) -> str:
     for name in (*reversed(forced), *ALGORITHMS):
         possible = fits(name, routine, g, c, k, dtype)
         if possible and (name in forced or _pays(name, routine, g, n, c, k)):

@@ -50,7 +50,7 @@ POINTS = {
 }
 """For n products, the points that are finite; the last one is ∞."""
 
-LARGEST = 4  # outputs of a tile in one dimension, but for those that are a row by themselves
+LARGEST = 4  # outputs of a tile in one dimension, but for one that is a band by itself
 TAPS = 5  # per stride at most
 BAND = 8  # outputs of a band at most
 LEAST = 4  # outputs of a band that is not the whole row

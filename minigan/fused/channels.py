@@ -115,9 +115,9 @@ def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.einsum("rc,rc->c", a, b)
 
 
-def _near(mean: np.ndarray, inv_std: np.ndarray) -> bool:
+def _near(mean: np.ndarray, var: np.ndarray) -> bool:
     """Whether the means are so small that numbers need not be centred first."""
-    return bool((abs(mean) * inv_std <= NEAR).all())
+    return bool((np.square(mean) <= NEAR**2 * var).all())
 
 
 def total(x: np.ndarray, dims: tuple[int, ...], keepdims: bool) -> np.ndarray | None:
@@ -143,8 +143,8 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
     if not 0 <= slope <= 1:
         return None
     values, (out, result) = matrix.view(x), matrix.empty(x)
-    means, rests, squares = matrix.sums(), matrix.sums(), matrix.sums()
-    counts = matrix.counts()
+    means, squares, counts = matrix.sums(), matrix.sums(), matrix.counts()
+    rests = np.zeros_like(means)
 
     def statistics(i: int, rows: slice) -> None:
         block = values[rows]
@@ -152,7 +152,6 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
         centre = matrix.tiled(mean, x.dtype)
         centred = np.subtract(block, centre, out=scratch("centred", block.shape, x.dtype))
         means[i] = centre[: matrix.channels]
-        rests[i] = mean - means[i]
         if len(block) > TALL:
             rests[i] = matrix.folded(np.add.reduce(centred, axis=0)) / counts[i]
         squares[i] = matrix.folded(_products(centred, centred))
@@ -164,7 +163,7 @@ def normalise(x: np.ndarray, w, b, dims: tuple[int, ...], eps: float, slope: flo
     var = (squares.sum(axis=0) + between) / count
     mean, var = _per_channel(mean, x), _per_channel(var, x)
     inv_std = (var + x.dtype.type(eps)) ** -0.5
-    near = _near(mean, inv_std)
+    near = _near(mean, var)
     scale, centre = matrix.tiled(inv_std * w, x.dtype), matrix.tiled(mean, x.dtype)
     shift = matrix.tiled(b - mean * (inv_std * w) if near else b, x.dtype)
 
@@ -203,7 +202,7 @@ def normalise_grad(
     given, values, (out, result) = matrix.view(g), matrix.view(x), matrix.empty(x)
     seen, centre = None if slope == 1 else matrix.view(y), matrix.tiled(mean, x.dtype)
     inv_std = (var + x.dtype.type(eps)) ** -0.5
-    near = _near(mean, inv_std)
+    near = _near(mean, var)
 
     def centred(rows: slice) -> np.ndarray:
         if near:  # one pass less: what the mean makes is taken off the sums

@@ -16,6 +16,7 @@ LONG = np.longdouble
 SHAPES = [  # even and odd numbers of pixels, few and many channels, of 2 to 5 dimensions
     (8192, 2),
     (4099, 5),
+    (10_007, 7),  # two blocks, of which the second has a row less
     (3, 17_000),
     (64, 64, 4),
     (4, 16, 16, 16),

@@ -18,7 +18,7 @@ def any_numbers(*shape):
     return bits.view(np.float32)
 
 
-def alike(x):
+def assert_alike(x):
     """``x``: rounded, packed and back, as the plain way does each."""
     halves = fused.packed(x)
     assert halves.dtype == np.uint16 and halves.shape == x.shape
@@ -30,9 +30,9 @@ def alike(x):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_blocks_of_any_size(size):
-    alike(any_numbers(size))
-    alike(np.nan_to_num(any_numbers(size)))  # no NaN in any block
-    alike(np.full(size, np.float32(3.4e38)))
+    assert_alike(any_numbers(size))
+    assert_alike(np.nan_to_num(any_numbers(size)))  # no NaN in any block
+    assert_alike(np.full(size, np.float32(3.4e38)))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_blocks_of_any_size(size):
     ],
 )
 def test_any_layout(laid):
-    alike(np.asarray(laid(any_numbers(8, 6, 32, 24))))
+    assert_alike(np.asarray(laid(any_numbers(8, 6, 32, 24))))
 
 
 def test_the_memory_order_stays():
@@ -68,7 +68,7 @@ def test_other_dtypes_are_not_rounded():
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 4), (), (1,)])
 def test_on_a_gpu_each_is_a_launch(monkeypatch, shape):
     launched = pose(monkeypatch)
-    alike(any_numbers(*shape))
+    assert_alike(any_numbers(*shape))
     assert launched == ["packed", "rounded", "unpacked"]
 
 

@@ -19,7 +19,7 @@ from minigan.gan.recipes import vae
 REAL, FAKE = numbers(0, (6, 2, 3, 3)), numbers(1, (6, 2, 3, 3))
 
 
-def both(holds, wrong, right):
+def assert_right_and_not_wrong(holds, wrong, right):
     """The property tells the two apart."""
     assert holds(right), "the right version does not have the property"
     assert not holds(wrong), "the planted mistake was not caught"
@@ -55,7 +55,7 @@ def test_gradient_penalty_with_a_norm_per_pixel():
             for s in (1.0, 3.0)
         )  # fmt: skip
 
-    both(holds, planted_penalty(dims=(1,)), gradient_penalty)
+    assert_right_and_not_wrong(holds, planted_penalty(dims=(1,)), gradient_penalty)
     assert holds(planted_penalty())  # nothing else is wrong with the planted one
     assert holds(lambda critic, real, fake, rng: dragan_penalty(critic, real, rng))
 
@@ -70,7 +70,7 @@ def test_one_epsilon_for_the_whole_batch():
         shares = ((mixed - FAKE) / (REAL - FAKE)).reshape(len(REAL), -1)
         return np.ptp(shares, axis=1).max() < 1e-9 and len(set(shares[:, 0].round(9))) == len(REAL)
 
-    both(holds, planted_penalty(per_image=False), gradient_penalty)
+    assert_right_and_not_wrong(holds, planted_penalty(per_image=False), gradient_penalty)
     assert holds(planted_penalty())
 
 
@@ -88,8 +88,8 @@ def test_wasserstein_sign_flipped():
         return bool((up < 0).all()) and bool((down > 0).all()) and bool((push < 0).all())
 
     right = OBJECTIVES["wgan"].critic, OBJECTIVES["wgan"].generator
-    both(holds, (lambda r, f: r.mean() - f.mean(), right[1]), right)
-    both(holds, (right[0], lambda f: f.mean()), right)
+    assert_right_and_not_wrong(holds, (lambda r, f: r.mean() - f.mean(), right[1]), right)
+    assert_right_and_not_wrong(holds, (right[0], lambda f: f.mean()), right)
 
 
 def test_log_variance_taken_for_log_deviation():
@@ -100,7 +100,7 @@ def test_log_variance_taken_for_log_deviation():
         x = sample(Tensor(np.array(1.5)), Tensor(np.array(np.log(4.0))), noise).numpy()
         return abs(x.mean() - 1.5) < 0.02 and abs(x.var() - 4.0) < 0.05
 
-    both(
+    assert_right_and_not_wrong(
         holds,
         lambda mean, log_var, e: mean + log_var.exp() * e,
         vae.drawn,
@@ -115,7 +115,9 @@ def test_a_penalty_scaled_by_the_batch():
         return np.isclose(loss(Tensor(np.concatenate([x, x]))).item(), loss(Tensor(x)).item())
 
     # the critic x³/3 has the slope x²
-    both(holds, lambda x: (x**4).sum() / 2, lambda x: r1_penalty(lambda x: x**3 / 3, x))
+    assert_right_and_not_wrong(
+        holds, lambda x: (x**4).sum() / 2, lambda x: r1_penalty(lambda x: x**3 / 3, x)
+    )
     for objective in OBJECTIVES.values():
         assert holds(objective.generator)
         assert holds(lambda x, critic=objective.critic: critic(x, x * x))
@@ -161,7 +163,7 @@ def test_clipping_before_the_step():
         assert moved(critic, lambda: game.critic_step(game.real(), game.fake()))
         return all(np.abs(p.detach().numpy()).max() <= limit for p in critic.parameters())
 
-    both(holds, ClipsFirst, Trainer)
+    assert_right_and_not_wrong(holds, ClipsFirst, Trainer)
 
 
 def adam_without_correction(g, betas=(0.9, 0.999), eps=1e-12):
@@ -182,7 +184,7 @@ def test_adam_without_bias_correction():
     def holds(first):
         return all(np.isclose(first(g), -np.sign(g), rtol=1e-6) for g in (1e-4, -3.0, 1e3))
 
-    both(holds, adam_without_correction, engines_adam)
+    assert_right_and_not_wrong(holds, adam_without_correction, engines_adam)
 
 
 def test_biased_running_variance():
@@ -200,7 +202,7 @@ def test_biased_running_variance():
         same_mean = np.allclose(mean, x.mean(0), atol=1e-6)
         return same_mean and np.allclose(variance, x.var(0, ddof=1), rtol=1e-5)
 
-    both(holds, True, False)
+    assert_right_and_not_wrong(holds, True, False)
 
 
 def test_a_generator_step_that_trains_the_critic():
@@ -222,7 +224,7 @@ def test_a_generator_step_that_trains_the_critic():
 
         return not moved(critic, step) and not has_gradients(critic)
 
-    both(holds, NotFrozen, Trainer)
+    assert_right_and_not_wrong(holds, NotFrozen, Trainer)
 
 
 def test_a_fake_batch_that_is_not_detached():
@@ -240,7 +242,7 @@ def test_a_fake_batch_that_is_not_detached():
         assert moved(critic, lambda: game.critic_step(game.real(), game.fake()))
         return not has_gradients(generator)
 
-    both(holds, NotDetached, Trainer)
+    assert_right_and_not_wrong(holds, NotDetached, Trainer)
 
 
 def test_a_value_changed_in_place_after_it_was_saved():
@@ -260,7 +262,7 @@ def test_a_value_changed_in_place_after_it_was_saved():
             return "changed in place" in str(error)
         return False
 
-    both(refuses, False, True)
+    assert_right_and_not_wrong(refuses, False, True)
 
 
 def test_a_gradient_of_the_wrong_shape():

@@ -10,7 +10,7 @@ from minigan import nn
 from minigan.nn import init
 
 
-def uniform_on(draws, low, high):
+def assert_uniform_on(draws, low, high):
     """Whether draws could be uniform: all inside, the outermost as near to the bounds as all but
     one in 10⁶ samples have them (ln 10⁶/n), mean and variance within 5 standard errors of theirs,
     and Kolmogorov's distance below what one in 10⁶ samples passes (√(ln(2·10⁶)/2n))."""
@@ -40,8 +40,8 @@ def test_weights_and_biases_start_uniform(make, inputs):
     minigan.manual_seed(11)
     layer = make()
     bound = 1 / math.sqrt(inputs)
-    uniform_on(layer.weight.detach().numpy(), -bound, bound)
-    uniform_on(layer.bias.detach().numpy(), -bound, bound)
+    assert_uniform_on(layer.weight.detach().numpy(), -bound, bound)
+    assert_uniform_on(layer.bias.detach().numpy(), -bound, bound)
     assert layer.weight.dtype == np.float32
 
 
@@ -97,7 +97,7 @@ def test_normal_has_the_asked_mean_and_spread():
 def test_uniform_fills_the_asked_interval():
     g = minigan.Generator().manual_seed(5)
     draws = init.uniform_(nn.Parameter(minigan.empty(300, 300)), -3.0, 5.0, g).detach().numpy()
-    uniform_on(draws, -3.0, 5.0)
+    assert_uniform_on(draws, -3.0, 5.0)
 
 
 def test_filling_returns_the_parameter_itself_counts_a_change_and_keeps_it_a_leaf():
