@@ -36,16 +36,28 @@ def rectifier(slope: float) -> Activation:
 
 
 def finished(y: Array, f: Activation) -> Array:
-    """f(y) of a result that nobody else holds: on the CPU in its own memory, shared by threads."""
+    """f(y) of a result that nobody else holds: in its own memory, where that can be."""
     if f == NONE:
         return y
-    flat = blocked.in_order(y) if isinstance(y, np.ndarray) and y.dtype.kind == "f" else None
     if f.name == "tanh":
-        if flat is None:
-            return array_module(y).tanh(y, out=y)
-        blocked.in_blocks(lambda part: np.tanh(flat[part], out=flat[part]), flat.size)
-        return y
+        return array_module(y).tanh(y, out=y)
+    flat = blocked.in_order(y) if isinstance(y, np.ndarray) and y.dtype.kind == "f" else None
     if flat is None:
         return fused.leaky_relu(y, f.slope)
-    blocked.in_blocks(lambda part: blocked.rectify(flat[part], f.slope, flat[part]), flat.size)
+    for start in range(0, flat.size, blocked.BLOCK):
+        part = flat[start : start + blocked.BLOCK]
+        blocked.rectify(part, f.slope, part)
     return y
+
+
+def end(out: np.ndarray, b: np.ndarray | None, f: Activation) -> None:
+    """out ← f(out + b), of images that have just been computed and are still in cache.
+
+    b is added to the last dimension, or is of as many dimensions as ``out``.
+    """
+    if b is not None:
+        out += b
+    if f != NONE:
+        y = finished(out, f)
+        if y is not out:  # complex numbers
+            out[...] = y

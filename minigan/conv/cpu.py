@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import fused
 from . import dense, depthwise, im2col, planar, pointwise, residues, thin, winograd
-from .activation import NONE, Activation, finished
+from .activation import NONE, Activation
 from .geometry import Geometry
 from .kept import NOTHING, Kept
 from .tiles import Plan
@@ -141,8 +141,7 @@ def fprop(
         x, w, kept = _rounded(x, w)
     sizes = *x.shape[:2], w.shape[0]
     name = choose("fprop", g, *sizes, x.dtype)
-    y = ALGORITHMS[name].fprop(g, x, w, b, **_kept(name, kept, g, sizes, x.dtype))
-    return finished(y, activation)
+    return ALGORITHMS[name].fprop(g, x, w, b, activation, **_kept(name, kept, g, sizes, x.dtype))
 
 
 def dgrad(
@@ -159,8 +158,7 @@ def dgrad(
         y, w, kept = _rounded(y, w)
     sizes = len(y), w.shape[1] * g.groups, w.shape[0]
     name = choose("dgrad", g, *sizes, y.dtype)
-    x = ALGORITHMS[name].dgrad(g, y, w, b, **_kept(name, kept, g, sizes, y.dtype))
-    return finished(x, activation)
+    return ALGORITHMS[name].dgrad(g, y, w, b, activation, **_kept(name, kept, g, sizes, y.dtype))
 
 
 def wgrad(

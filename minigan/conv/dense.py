@@ -26,6 +26,7 @@ import numpy as np
 
 from ..cpu import copies, memory
 from ..cpu.threads import parallel, scratch
+from .activation import NONE, Activation, end
 from .dense_plan import Plan, plan_of
 from .geometry import Geometry
 from .kept import NOTHING, Kept
@@ -52,8 +53,8 @@ def spread(g: Geometry) -> float:
     return plan_of(g).size(1) / (g.P * g.Q)
 
 
-def fprop(g: Geometry, x, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
-    """The convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,): (N, K, P, Q)."""
+def fprop(g: Geometry, x, w, b=None, f: Activation = NONE, kept: Kept = NOTHING) -> np.ndarray:
+    """f(the convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,)): (N, K, P, Q)."""
     plan, (n, c), k = plan_of(g), x.shape[:2], w.shape[0]
     dtype, cc = np.result_type(x, w), plan.s**2 * c
     u = kept.filters(KEY, w, lambda w: _filters(plan, w))
@@ -63,12 +64,12 @@ def fprop(g: Geometry, x, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
         v = _inputs(plan, x[part], _part(plan, room, part, cc, dtype))
         products = _part(plan, None, part, k, dtype)
         _multiply(plan, v, u, products)
-        _outputs(plan, products, y[part], b)
+        _outputs(plan, products, y[part], b, f)
     return nchw(y)
 
 
-def dgrad(g: Geometry, y, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,)."""
+def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE, kept: Kept = NOTHING) -> np.ndarray:
+    """f(the adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,))."""
     plan, (n, k), c = plan_of(g), y.shape[:2], w.shape[1]
     dtype, cc = np.result_type(y, w), plan.s**2 * c
     u = kept.filters(KEY, w, lambda w: _filters(plan, w)).transpose(0, 2, 1)
@@ -78,7 +79,7 @@ def dgrad(g: Geometry, y, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
         given = _outputs_back(plan, y[part], _part(plan, room, part, k, dtype))
         v = _part(plan, None, part, cc, dtype)
         _multiply(plan, given, u, v)
-        _inputs_back(plan, v, x[part], b)
+        _inputs_back(plan, v, x[part], b, f)
     return nchw(x)
 
 
@@ -199,8 +200,10 @@ def _inputs(plan: Plan, x: np.ndarray, v: np.ndarray) -> np.ndarray:
     return v
 
 
-def _inputs_back(plan: Plan, v: np.ndarray, x: np.ndarray, b: np.ndarray | None) -> None:
-    """The adjoint of ``_inputs`` into x (N, H, W, C), plus b (C,)."""
+def _inputs_back(
+    plan: Plan, v: np.ndarray, x: np.ndarray, b: np.ndarray | None, f: Activation
+) -> None:
+    """x (N, H, W, C) = f(the adjoint of ``_inputs``, plus b (C,))."""
     t, cc = plan.matrix("T", v.dtype).T, v.shape[-1]
 
     def task(images: slice) -> None:
@@ -216,14 +219,13 @@ def _inputs_back(plan: Plan, v: np.ndarray, x: np.ndarray, b: np.ndarray | None)
                 rows[:, :, :, : tile.read] += made[:, :, :, : tile.read]
                 rows[:, :, :, tile.read :] = made[:, :, :, tile.read :]
         plan.scatter(blocks, nchw(x[images]))
-        if b is not None:
-            x[images] += b
+        end(x[images], b, f)
 
     _by_images(len(x), _bytes(plan, cc, v.dtype), task)
 
 
-def _outputs(plan: Plan, v: np.ndarray, y: np.ndarray, b: np.ndarray | None) -> None:
-    """O v, for every row of tiles, into y (N, P, Q, K), plus b (K,)."""
+def _outputs(plan: Plan, v: np.ndarray, y: np.ndarray, b: np.ndarray | None, f: Activation) -> None:
+    """y (N, P, Q, K) = f(O v of every row of tiles, plus b (K,))."""
 
     def task(images: slice) -> None:
         for row, made in enumerate(plan.made()):
@@ -236,8 +238,7 @@ def _outputs(plan: Plan, v: np.ndarray, y: np.ndarray, b: np.ndarray | None) -> 
                 rows = scratch("product", bands.shape, v.dtype)
                 np.matmul(o, given, out=rows.reshape(*rows.shape[:2], len(o), -1))
                 bands[...] = rows
-        if b is not None:
-            y[images] += b
+        end(y[images], b, f)
 
     _by_images(len(y), y[:1].nbytes, task)
 

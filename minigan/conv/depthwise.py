@@ -10,6 +10,7 @@ import numpy as np
 
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
+from .activation import NONE, Activation, end
 from .geometry import Geometry
 from .layout import chunks, framed, image_frame, nchw, nhwc, unframed
 
@@ -29,8 +30,14 @@ def _filters(w: np.ndarray, groups: int) -> np.ndarray:
     return np.ascontiguousarray(w.reshape(groups, k // groups, r, s).transpose(2, 3, 0, 1))
 
 
-def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The convolution of x (N, C, H, W) with w (K, 1, R, S), plus b (K,): (N, K, P, Q)."""
+def fprop(
+    g: Geometry,
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the convolution of x (N, C, H, W) with w (K, 1, R, S), plus b (K,)): (N, K, P, Q)."""
     (n, c), k = x.shape[:2], w.shape[0]
     dtype, taps = np.result_type(x, w), _filters(w, g.groups)
     y = memory.empty((n, g.P, g.Q, k), dtype)
@@ -44,13 +51,20 @@ def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
         for r, s, rows, columns in g.taps():
             np.multiply(frame[:, rows, columns, :, None], taps[r, s], out=product)
             np.add(out, product, out=out)
+        end(out, None, f)
 
     parallel(task, len(batches))
     return nchw(y)
 
 
-def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, 1, R, S), plus b (C,)."""
+def dgrad(
+    g: Geometry,
+    y: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, 1, R, S), plus b (C,))."""
     (n, k), c = y.shape[:2], g.groups
     dtype, taps = np.result_type(y, w), _filters(w, g.groups)
     x = memory.empty((n, g.H, g.W, c), dtype)
@@ -64,7 +78,7 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
         frame[...] = 0
         for r, s, rows, columns in g.taps():
             frame[:, rows, columns] += (given * taps[r, s]).sum(axis=-1)
-        unframed(frame, before, out, b)
+        unframed(frame, before, out, b, f)
 
     parallel(task, len(batches))
     return nchw(x)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..cpu import memory, products
 from ..cpu.threads import parallel, scratch
+from .activation import NONE, Activation, end
 from .geometry import Geometry
 from .layout import (
     PARTS,
@@ -44,8 +45,14 @@ def _by_group(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         products.matmul(left, right, result)
 
 
-def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The convolution of x (N, C, H, W) with w (K, C/groups, R, S), plus b (K,): (N, K, P, Q)."""
+def fprop(
+    g: Geometry,
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(x ∗ w + b), of x (N, C, H, W), w (K, C/groups, R, S) and b (K,): (N, K, P, Q)."""
     n, k = x.shape[0], w.shape[0]
     dtype = np.result_type(x, w)
     filters = filter_matrix(w, g.groups)
@@ -60,8 +67,7 @@ def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
         else:
             product = np.matmul(columns, filters)
             out.reshape(len(out), g.groups, -1)[...] = product.transpose(1, 0, 2)
-        if b is not None:  # while the chunk is still in cache
-            out += b
+        end(out, b, f)
 
     parallel(task, len(batches))
     return nchw(y)
@@ -97,8 +103,14 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return w.reshape(k, c, g.R, g.S)
 
 
-def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
+def dgrad(
+    g: Geometry,
+    y: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the adjoint of ∗ w, at y (N, K, P, Q), plus b (C,)), of w (K, C/groups, R, S)."""
     n, c = y.shape[0], w.shape[1] * g.groups
     dtype = np.result_type(y, w)
     filters = filter_matrix(w, g.groups).transpose(0, 2, 1)
@@ -124,7 +136,7 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
                 start, some = (r * g.dilation[0], s * g.dilation[1]), (1, added.shape[5])
                 seen = windows(frame, start, g.stride, (g.P, g.Q), some, (1, 1), g.groups)
                 np.add(seen, added, out=seen)
-        unframed(frame, before, x[batch], b)
+        unframed(frame, before, x[batch], b, f)
 
     parallel(task, len(batches))
     return nchw(x)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..cpu import copies
 from ..cpu.threads import parallel, scratch
+from .activation import NONE, Activation, end
 from .geometry import Geometry
 
 CHUNK_BYTES = 4 << 20  # of working memory for the images that are treated at a time
@@ -89,11 +90,15 @@ def framed(
 
 
 def unframed(
-    frame: np.ndarray, before: tuple[int, int], out: np.ndarray, b: np.ndarray | None
+    frame: np.ndarray,
+    before: tuple[int, int],
+    out: np.ndarray,
+    b: np.ndarray | None,
+    f: Activation = NONE,
 ) -> None:
-    """The way back: out (N, H, W, C) from the frame at ``before``, plus b (C,).
+    """The way back: out (N, H, W, C) = f(the frame at ``before``, plus b (C,)).
 
-    Rows and columns that the frame does not reach are zero (plus b).
+    Rows and columns that the frame does not reach are zeros there.
     """
     _, h, w, _ = out.shape
     seen = frame[:, before[0] : before[0] + h, before[1] : before[1] + w]
@@ -101,8 +106,7 @@ def unframed(
     out[:, rows:] = 0
     out[:, :rows, columns:] = 0
     out[:, :rows, :columns] = seen
-    if b is not None:  # while the images are still in cache
-        out += b
+    end(out, b, f)
 
 
 def image_frame(g: Geometry) -> tuple[tuple[int, int], tuple[int, int]]:

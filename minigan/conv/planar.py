@@ -18,6 +18,7 @@ import numpy as np
 
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
+from .activation import NONE, Activation, end
 from .geometry import Geometry
 from .layout import chunks, filter_matrix, image_frame, nchw, pixels, summed
 
@@ -76,8 +77,14 @@ def _columns(g: Geometry, x: np.ndarray) -> np.ndarray:
     return columns.reshape(g.R * g.S * c, -1)
 
 
-def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,): (N, K, P, Q)."""
+def fprop(
+    g: Geometry,
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,)): (N, K, P, Q)."""
     n, k = x.shape[0], w.shape[0]
     dtype, filters = np.result_type(x, w), filter_matrix(w, 1)[0]
     y = memory.empty((n, g.P, g.Q, k), dtype)
@@ -86,8 +93,7 @@ def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
     def task(i: int) -> None:
         out = y[batches[i]].reshape(-1, k)
         np.matmul(_columns(g, x[batches[i]]).T, filters, out=out)
-        if b is not None:
-            out += b
+        end(out, b, f)
 
     parallel(task, len(batches))
     return nchw(y)
@@ -106,8 +112,14 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return total.reshape(g.R, g.S, c, k).transpose(3, 2, 0, 1)
 
 
-def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,)."""
+def dgrad(
+    g: Geometry,
+    y: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,))."""
     n, c = y.shape[0], w.shape[1]
     dtype, filters = np.result_type(y, w), filter_matrix(w, 1)[0]
     x = memory.empty((n, c, g.H, g.W), dtype)
@@ -127,6 +139,7 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
             for s in range(g.stride[1]):
                 (rows, cols), (tall, wide) = _residue(g, a, s, planes)
                 out[:, :, rows, cols] += planes[a, s][:, :, tall, wide].transpose(1, 0, 2, 3)
+        end(out, None, f)
 
     parallel(task, len(batches))
     return x

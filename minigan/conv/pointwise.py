@@ -9,6 +9,7 @@ import numpy as np
 
 from ..cpu import copies, memory
 from ..cpu.threads import parallel
+from .activation import NONE, Activation, end
 from .geometry import Geometry
 from .layout import PARTS, ROWS, chunks, nchw, nhwc
 
@@ -18,8 +19,8 @@ def fits(g: Geometry) -> bool:
     return g.R == g.S == 1 and g.stride == (1, 1) and not any(g.pad) and g.groups == 1
 
 
-def _times(x: np.ndarray, matrix: np.ndarray, b: np.ndarray | None) -> np.ndarray:
-    """The pixels of x (N, C, H, W) times a matrix (C, K), plus b (K,): (N, K, H, W)."""
+def _times(x: np.ndarray, matrix: np.ndarray, b: np.ndarray | None, f: Activation) -> np.ndarray:
+    """f(the pixels of x (N, C, H, W) times a matrix (C, K), plus b (K,)): (N, K, H, W)."""
     n, h, w, c = nhwc(x).shape
     dtype = np.result_type(x, matrix)
     y = memory.empty((n, h, w, matrix.shape[1]), dtype)
@@ -28,21 +29,32 @@ def _times(x: np.ndarray, matrix: np.ndarray, b: np.ndarray | None) -> np.ndarra
     def task(i: int) -> None:
         out = y[batches[i]].reshape(-1, matrix.shape[1])
         np.matmul(copies.contiguous(nhwc(x[batches[i]])).reshape(-1, c), matrix, out=out)
-        if b is not None:
-            out += b
+        end(out, b, f)
 
     parallel(task, len(batches))
     return nchw(y)
 
 
-def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The convolution of x (N, C, H, W) with w (K, C, 1, 1), plus b (K,): (N, K, H, W)."""
-    return _times(x, w[:, :, 0, 0].T, b)
+def fprop(
+    g: Geometry,
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the convolution of x (N, C, H, W) with w (K, C, 1, 1), plus b (K,)): (N, K, H, W)."""
+    return _times(x, w[:, :, 0, 0].T, b, f)
 
 
-def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The adjoint of ``fprop`` in x, from y (N, K, H, W) and w (K, C, 1, 1), plus b (C,)."""
-    return _times(y, w[:, :, 0, 0], b)
+def dgrad(
+    g: Geometry,
+    y: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the adjoint of ``fprop`` in x, from y (N, K, H, W) and w (K, C, 1, 1), plus b (C,))."""
+    return _times(y, w[:, :, 0, 0], b, f)
 
 
 def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
+from .activation import NONE, Activation, end
 from .geometry import Geometry
 from .layout import chunks, framed, matrix, nchw, windows
 
@@ -51,8 +52,14 @@ def _reach(classes: list, size: int, outputs: int) -> tuple[int, int]:
     return -low, high - low
 
 
-def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C/groups, R, S), plus b (C,)."""
+def dgrad(
+    g: Geometry,
+    y: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the adjoint of ∗ w, at y (N, K, P, Q), plus b (C,)), of w (K, C/groups, R, S)."""
     n, c, k = y.shape[0], w.shape[1] * g.groups, w.shape[0]
     dtype = np.result_type(y, w)
     x = memory.empty((n, g.H, g.W, c), dtype)
@@ -76,7 +83,8 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
             for v, tap_s, first_w, step_w in cols:
                 target = x[batch, h, v]
                 if not tap_r or not tap_s:
-                    target[...] = 0 if b is None else b
+                    target[...] = 0
+                    end(target, b, f)
                     continue
                 start = (before_h + first_h, before_w + first_w)
                 count, step = target.shape[1:3], (step_h, step_w)
@@ -87,10 +95,8 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
                 product = scratch("product", (g.groups, columns.shape[1], w.shape[1]), dtype)
                 np.matmul(columns, class_filters, out=product)
                 made = product.transpose(1, 0, 2).reshape(target.shape)
-                if b is None:
-                    target[...] = made
-                else:
-                    np.add(made, b, out=target)
+                end(made, b, f)
+                target[...] = made
 
     parallel(task, len(batches))
     return nchw(x)

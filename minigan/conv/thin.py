@@ -19,6 +19,7 @@ import numpy as np
 
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
+from .activation import NONE, Activation, end
 from .geometry import Geometry
 from .layout import chunks, nchw, pixels, summed
 
@@ -69,8 +70,14 @@ def _batches(g: Geometry, n: int, c: int, k: int, dtype: np.dtype) -> list[slice
     return chunks(n, g.H * g.W * (g.R * g.S * k + c) * dtype.itemsize)
 
 
-def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,): (N, K, P, Q)."""
+def fprop(
+    g: Geometry,
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,)): (N, K, P, Q)."""
     (n, c), k = x.shape[:2], w.shape[0]
     dtype, filters = np.result_type(x, w), _filters(w)
     y = memory.empty((n, k, g.P, g.Q), dtype)
@@ -87,13 +94,20 @@ def fprop(g: Geometry, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
             part = sums[:, :, seers[0], seers[1]]
             np.add(part, plane[:, :, seen[0], seen[1]], out=part)
         out[...] = sums.transpose(1, 0, 2, 3)
+        end(out, None, f)
 
     parallel(task, len(batches))
     return y
 
 
-def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,)."""
+def dgrad(
+    g: Geometry,
+    y: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    f: Activation = NONE,
+) -> np.ndarray:
+    """f(the adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,))."""
     (n, k), c = y.shape[:2], w.shape[1]
     dtype, filters = np.result_type(y, w), _filters(w)
     x = memory.empty((n, g.H, g.W, c), dtype)
@@ -102,8 +116,7 @@ def dgrad(g: Geometry, y: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
     def task(i: int) -> None:
         out = x[batches[i]].reshape(-1, c)
         np.matmul(_planes(g, y[batches[i]]).T, filters, out=out)
-        if b is not None:
-            out += b
+        end(out, b, f)
 
     parallel(task, len(batches))
     return nchw(x)

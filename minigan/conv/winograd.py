@@ -35,6 +35,7 @@ import numpy as np
 
 from ..cpu import memory
 from ..cpu.threads import parallel, scratch
+from .activation import NONE, Activation, end
 from .geometry import Geometry
 from .kept import NOTHING, Kept
 from .layout import chunks, nchw, unframed
@@ -57,8 +58,8 @@ def _batches(plan: Plan, n: int, channels: int, itemsize: int) -> list[slice]:
     return chunks(n, plan.n**2 * tiles * channels * itemsize // 2, least=-(-ROWS // tiles))
 
 
-def fprop(g: Geometry, x, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
-    """The convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,): (N, K, P, Q)."""
+def fprop(g: Geometry, x, w, b=None, f: Activation = NONE, kept: Kept = NOTHING) -> np.ndarray:
+    """f(the convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,)): (N, K, P, Q)."""
     plan, (n, c), k = Plan(g, M), x.shape[:2], w.shape[0]
     dtype, cc = np.result_type(x, w), plan.s**2 * c
     u = kept.filters(M, w, plan.filters)
@@ -79,15 +80,14 @@ def fprop(g: Geometry, x, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
         plan.output(products, whole)
         if not fits:
             out[...] = whole[:, : g.P, : g.Q]
-        if b is not None:
-            out += b
+        end(out, b, f)
 
     parallel(task, len(batches))
     return nchw(y)
 
 
-def dgrad(g: Geometry, y, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
-    """The adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,)."""
+def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE, kept: Kept = NOTHING) -> np.ndarray:
+    """f(the adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,))."""
     plan, (n, k), c = Plan(g, M), y.shape[:2], w.shape[1]
     dtype, cc = np.result_type(y, w), plan.s**2 * c
     u = kept.filters(M, w, plan.filters).transpose(0, 1, 3, 2)
@@ -107,7 +107,7 @@ def dgrad(g: Geometry, y, w, b=None, kept: Kept = NOTHING) -> np.ndarray:
         np.matmul(given.reshape(*tiles[:2], -1, k), u, out=v.reshape(*tiles[:2], -1, cc))
         frame = scratch("frame", (len(out), *plan.frame, c), dtype)
         plan.input_back(v, frame)
-        unframed(frame, (g.pad[0], g.pad[2]), out, b)
+        unframed(frame, (g.pad[0], g.pad[2]), out, b, f)
 
     parallel(task, len(batches))
     return nchw(x)
