@@ -270,28 +270,51 @@ def _filters(plan: Plan, w: np.ndarray) -> np.ndarray:
     taps = w.transpose(2, 3, 1, 0)
     if len(taps) < r * s:  # taps that are not there are zeros
         taps = np.pad(taps, [(0, r * s - len(taps))] * 2 + [(0, 0)] * 2)
-    taps = taps.reshape(r, s, r, s, c, k).transpose(0, 2, 1, 3, 4, 5)
-    u = memory.empty((len(plan.G), s * s * c * k), w.dtype)
-    _in_columns(plan.matrix("G", w.dtype), taps.reshape(r * r, -1), u)
+    taps, g = _by_phase(plan, taps), plan.matrix("G", w.dtype)
+    u = memory.empty((len(g), s, s, c * k), w.dtype)
+
+    def task(a: int, b: int, part: slice) -> None:
+        seen = taps[a, b, ..., part]
+        given = scratch("taps", seen.shape, w.dtype)
+        given[...] = seen
+        np.matmul(g, given.reshape(r * r, -1), out=u[:, a, b, part])
+
+    _in_columns(plan, c * k, w.itemsize, task)
     return u.reshape(len(u), s * s * c, k)
 
 
 def _filters_back(plan: Plan, u: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """The adjoint of ``_filters``: w (K, C, R, S), in (R, S, C, K) memory."""
     (k, c), s, r = shape, plan.s, plan.r
-    taps = memory.empty((r * r, s * s * c * k), u.dtype)
-    _in_columns(plan.matrix("G", u.dtype).T, u.reshape(len(u), -1), taps)
-    w = np.empty((r, s, r, s, c, k), u.dtype)
-    w[...] = taps.reshape(r, r, s, s, c, k).transpose(0, 2, 1, 3, 4, 5)
-    return w.reshape(r * s, r * s, c, k).transpose(3, 2, 0, 1)[:, :, : plan.g.R, : plan.g.S]
+    w = np.empty((r * s, r * s, c, k), u.dtype)
+    taps, g = _by_phase(plan, w), plan.matrix("G", u.dtype).T
+    u = u.reshape(len(u), s, s, c * k)
+
+    def task(a: int, b: int, part: slice) -> None:
+        found = taps[a, b, ..., part]
+        made = scratch("taps", found.shape, u.dtype)
+        np.matmul(g, u[:, a, b, part], out=made.reshape(r * r, -1))
+        found[...] = made
+
+    _in_columns(plan, c * k, u.itemsize, task)
+    return w.transpose(3, 2, 0, 1)[:, :, : plan.g.R, : plan.g.S]
 
 
-def _in_columns(g: np.ndarray, given: np.ndarray, out: np.ndarray) -> None:
-    """out = g · given, some columns at a time: then both stay in cache."""
-    step = max(1, TASK_BYTES // ((len(g) + len(given)) * given.itemsize))
+def _by_phase(plan: Plan, taps: np.ndarray) -> np.ndarray:
+    """(r·s, r·s, C, K) as (s, s, r, r, C·K): what meets the same pixel of the blocks."""
+    r, s = plan.r, plan.s
+    return taps.reshape(r, s, r, s, -1).transpose(1, 3, 0, 2, 4)
 
-    def task(i: int) -> None:
-        part = slice(i * step, (i + 1) * step)
-        np.matmul(g, given[:, part], out=out[:, part])
 
-    parallel(task, -(-given.shape[1] // step))
+def _in_columns(
+    plan: Plan, columns: int, itemsize: int, task: Callable[[int, int, slice], None]
+) -> None:
+    """task(a, b, columns) for all phases, some columns at a time: then they stay in cache."""
+    pieces = -(-columns * sum(plan.G.shape) * itemsize // TASK_BYTES)
+    step = -(-columns // max(pieces, 1))
+
+    def one(i: int) -> None:
+        phase, piece = divmod(i, pieces)
+        task(*divmod(phase, plan.s), slice(piece * step, (piece + 1) * step))
+
+    parallel(one, plan.s**2 * pieces)
