@@ -27,6 +27,7 @@ import numpy as np
 from ..cpu import copies, memory
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation, end
+from .dense_filters import filters, filters_back
 from .dense_plan import Plan, plan_of
 from .geometry import Geometry
 from .kept import NOTHING, Kept
@@ -57,7 +58,7 @@ def fprop(g: Geometry, x, w, b=None, f: Activation = NONE, kept: Kept = NOTHING)
     """f(the convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,)): (N, K, P, Q)."""
     plan, (n, c), k = plan_of(g), x.shape[:2], w.shape[0]
     dtype, cc = np.result_type(x, w), plan.s**2 * c
-    u = kept.filters(KEY, w, lambda w: _filters(plan, w))
+    u = kept.filters(KEY, w, lambda w: filters(plan, w))
     y = memory.empty((n, g.P, g.Q, k), dtype)
     room = kept.room("x", KEY, x, (plan.size(n) * cc,), dtype)
     for part in _pieces(plan, n, cc + k, dtype):
@@ -72,7 +73,7 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE, kept: Kept = NOTHING)
     """f(the adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,))."""
     plan, (n, k), c = plan_of(g), y.shape[:2], w.shape[1]
     dtype, cc = np.result_type(y, w), plan.s**2 * c
-    u = kept.filters(KEY, w, lambda w: _filters(plan, w)).transpose(0, 2, 1)
+    u = kept.filters(KEY, w, lambda w: filters(plan, w)).transpose(0, 2, 1)
     x = memory.empty((n, g.H, g.W, c), dtype)
     room = kept.room("y", KEY, y, (plan.size(n) * k,), dtype)
     for part in _pieces(plan, n, cc + k, dtype):
@@ -99,7 +100,7 @@ def wgrad(g: Geometry, x, y, kept: Kept = NOTHING) -> np.ndarray:
         if all_given is None:
             _outputs_back(plan, y[part], given)
         _add_products(plan, v, given, total, part.start == 0)
-    return _filters_back(plan, total, (k, c))
+    return filters_back(plan, total, (k, c))
 
 
 # ------------------------------------------------------------------------------- the products
@@ -262,59 +263,3 @@ def _bands(plan: Plan, rows: np.ndarray) -> np.ndarray:
     """(N, rows, Q, K) as (N, bands, rows, width, K)."""
     n, count, _, k = rows.shape
     return rows.reshape(n, count, plan.bands, plan.width, k).transpose(0, 2, 1, 3, 4)
-
-
-def _filters(plan: Plan, w: np.ndarray) -> np.ndarray:
-    """G w as (filters, s·s·C, K), from w (K, C, R, S)."""
-    (k, c), s, r = w.shape[:2], plan.s, plan.r
-    taps = w.transpose(2, 3, 1, 0)
-    if len(taps) < r * s:  # taps that are not there are zeros
-        taps = np.pad(taps, [(0, r * s - len(taps))] * 2 + [(0, 0)] * 2)
-    taps, g = _by_phase(plan, taps), plan.matrix("G", w.dtype)
-    u = memory.empty((len(g), s, s, c * k), w.dtype)
-
-    def task(a: int, b: int, part: slice) -> None:
-        seen = taps[a, b, ..., part]
-        given = scratch("taps", seen.shape, w.dtype)
-        given[...] = seen
-        np.matmul(g, given.reshape(r * r, -1), out=u[:, a, b, part])
-
-    _in_columns(plan, c * k, w.itemsize, task)
-    return u.reshape(len(u), s * s * c, k)
-
-
-def _filters_back(plan: Plan, u: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The adjoint of ``_filters``: w (K, C, R, S), in (R, S, C, K) memory."""
-    (k, c), s, r = shape, plan.s, plan.r
-    w = np.empty((r * s, r * s, c, k), u.dtype)
-    taps, g = _by_phase(plan, w), plan.matrix("G", u.dtype).T
-    u = u.reshape(len(u), s, s, c * k)
-
-    def task(a: int, b: int, part: slice) -> None:
-        found = taps[a, b, ..., part]
-        made = scratch("taps", found.shape, u.dtype)
-        np.matmul(g, u[:, a, b, part], out=made.reshape(r * r, -1))
-        found[...] = made
-
-    _in_columns(plan, c * k, u.itemsize, task)
-    return w.transpose(3, 2, 0, 1)[:, :, : plan.g.R, : plan.g.S]
-
-
-def _by_phase(plan: Plan, taps: np.ndarray) -> np.ndarray:
-    """(r·s, r·s, C, K) as (s, s, r, r, C·K): what meets the same pixel of the blocks."""
-    r, s = plan.r, plan.s
-    return taps.reshape(r, s, r, s, -1).transpose(1, 3, 0, 2, 4)
-
-
-def _in_columns(
-    plan: Plan, columns: int, itemsize: int, task: Callable[[int, int, slice], None]
-) -> None:
-    """task(a, b, columns) for all phases, some columns at a time: then they stay in cache."""
-    pieces = -(-columns * sum(plan.G.shape) * itemsize // TASK_BYTES)
-    step = -(-columns // max(pieces, 1))
-
-    def one(i: int) -> None:
-        phase, piece = divmod(i, pieces)
-        task(*divmod(phase, plan.s), slice(piece * step, (piece + 1) * step))
-
-    parallel(one, plan.s**2 * pieces)

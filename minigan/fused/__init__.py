@@ -93,9 +93,10 @@ def rounded(x: Array) -> Array:
     return plain.rounded(x) if y is None else y
 
 
-def tanh_grad(g: Array, y: Array) -> Array | None:
-    """g·(1 - y²), where there is a routine for it."""
-    return _special("tanh_grad", g, g, y)
+def tanh_grad(g: Array, y: Array) -> Array:
+    """g·(1 - y²)."""
+    given = _special("tanh_grad", g, g, y)
+    return plain.tanh_grad(g, y) if given is None else given
 
 
 def sigmoid(x: Array) -> Array:
@@ -104,9 +105,10 @@ def sigmoid(x: Array) -> Array:
     return plain.sigmoid(x) if y is None else y
 
 
-def sigmoid_grad(g: Array, y: Array) -> Array | None:
-    """g·y·(1 - y), where there is a routine for it."""
-    return _special("sigmoid_grad", g, g, y)
+def sigmoid_grad(g: Array, y: Array) -> Array:
+    """g·y·(1 - y)."""
+    given = _special("sigmoid_grad", g, g, y)
+    return plain.sigmoid_grad(g, y) if given is None else given
 
 
 def softplus(x: Array) -> Array:
@@ -121,9 +123,10 @@ def logistic(x: Array, p: Array, q: Array) -> Array:
     return plain.logistic(x, p, q) if y is None else y
 
 
-def logistic_grad(g: Array, x: Array, p: Array, q: Array) -> Array | None:
-    """g·(q·σ(x) - p·σ(-x)), where there is a routine for it."""
-    return _special("logistic_grad", g, g, x, p, q)
+def logistic_grad(g: Array, x: Array, p: Array, q: Array) -> Array:
+    """g·(q·σ(x) - p·σ(-x))."""
+    y = _special("logistic_grad", g, g, x, p, q)
+    return plain.logistic_grad(g, x, p, q) if y is None else y
 
 
 def total(x: Array, dims: tuple[int, ...], keepdims: bool, dtype: Any) -> Array:

@@ -57,10 +57,18 @@ def rounded(x: Array) -> Array:
     return unpacked(packed(x))
 
 
+def tanh_grad(g: Array, y: Array) -> Array:
+    return g * (1 - y * y)
+
+
 def sigmoid(x: Array) -> Array:
     xp = array_module(x)
     z = xp.exp(-magnitude(x))  # never overflows
     return xp.where(x.real >= 0, xp.ones_like(z), z) / (1 + z)
+
+
+def sigmoid_grad(g: Array, y: Array) -> Array:
+    return g * (y * (1 - y))
 
 
 def softplus(x: Array) -> Array:
@@ -75,6 +83,10 @@ def logistic(x: Array, p: Array, q: Array) -> Array:
     common = xp.log1p(xp.exp(-magnitude(x)))
     zeros, above = xp.zeros_like(x), x.real > 0
     return p * (common + xp.where(above, zeros, -x)) + q * (common + xp.where(above, x, zeros))
+
+
+def logistic_grad(g: Array, x: Array, p: Array, q: Array) -> Array:
+    return g * (q * sigmoid(x) - p * sigmoid(-x))
 
 
 def magnitude(x: Array) -> Array:

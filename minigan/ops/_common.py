@@ -55,14 +55,11 @@ def as_float(name: str, x: Tensor) -> Tensor:
 
 
 def at_once(routine: Callable[..., Any], *values: Any) -> Tensor | None:
-    """A gradient computed by ``routine`` from arrays in one go, if nothing is being recorded.
-
-    None where it is, or where the arrays' device has no such routine.
-    """
+    """A gradient computed by ``routine`` from arrays in one go; None if it is to be recorded."""
     if is_grad_enabled():
         return None
     made = routine(*[v.array if isinstance(v, Tensor) else v for v in values])
-    return None if made is None else Tensor(made)
+    return Tensor(np.asarray(made) if isinstance(made, np.generic) else made)
 
 
 def operands(name: str, *values: Any, floating: bool = False) -> list:

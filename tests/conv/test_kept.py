@@ -32,7 +32,7 @@ def transforms_of(monkeypatch):
     made = []
     for place, names in (
         (Plan, ("filters", "input", "output_back")),
-        (dense, ("_filters", "_inputs", "_outputs_back")),
+        (dense, ("filters", "_inputs", "_outputs_back")),
     ):
         for name, said in zip(names, ("filters", "input", "output_back"), strict=True):
             plain = getattr(place, name)

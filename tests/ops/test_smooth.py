@@ -11,7 +11,7 @@ from strategies import arrays, in_layout, numbers
 
 import minigan
 from minigan import grad, gradcheck, tensor
-from minigan.ops.smooth import cos, erf, expm1, log1p, reciprocal, rsqrt, sin
+from minigan.ops.smooth import LogisticLoss, cos, erf, expm1, log1p, reciprocal, rsqrt, sin
 
 # name: the function, the same of one number, its derivative, the interval arguments come from
 FUNCTIONS = {
@@ -118,3 +118,24 @@ def test_what_the_gradient_reads_is_one_array(f):
     y = f(minigan.ones(3, requires_grad=True) * 2)
     assert y.node.output is not None
     assert not any(isinstance(s, minigan.Tensor) for s in y.node.saved)
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (4, 5)], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        minigan.tanh,
+        minigan.sigmoid,
+        lambda x: LogisticLoss()(x, abs(x.detach()), abs(x.detach() + 1)),
+    ],
+    ids=["tanh", "sigmoid", "logistic"],
+)
+def test_a_gradient_that_is_not_recorded_has_the_bits_of_one_that_is(f, dtype, shape):
+    """It is computed from arrays in one go."""
+    x = tensor(numbers(0, shape, dtype=dtype), requires_grad=True)
+    g = tensor(numbers(1, shape, dtype=dtype))
+    (plain,), (recorded,) = (grad(f(x), x, g, create_graph=create) for create in (False, True))
+    assert recorded.requires_grad and not plain.requires_grad
+    assert type(plain.array) is np.ndarray and plain.dtype == x.dtype
+    assert_array_equal(plain.numpy(), recorded.detach().numpy())
