@@ -22,7 +22,8 @@ class BatchNorm(Function):
         gx = w·s·(g - mean g - c·s²·mean(g·c)),   gw = Σ g·c·s,   gb = Σ g
 
     With ``slope`` other than 1 the result goes through a LeakyReLU of that slope (0 to 1) at once,
-    and the gradient first comes back through it.
+    and the gradient first comes back through it.  With ``by_channel`` w and b are of shape (C,),
+    along dimension 1 of x.
 
     μ and s depend on x.  When the gradient is itself recorded they are therefore computed again
     as Tensors; held constant, as most engines do, every higher derivative would be wrong.
@@ -31,27 +32,47 @@ class BatchNorm(Function):
     reads = ((0, 1), (0,), ())
     coarse = True
 
-    def __init__(self, dims: tuple[int, ...], eps: float, slope: float = 1.0):
-        self.dims, self.eps, self.slope = dims, float(eps), slope
+    def __init__(
+        self, dims: tuple[int, ...], eps: float, slope: float = 1.0, by_channel: bool = False
+    ):
+        self.dims, self.eps, self.slope, self.by_channel = dims, float(eps), slope, by_channel
         if slope != 1:
             self.reads = ((0, 1, "y"), (0, "y"), ("y",))
 
     def forward(self, x, w, b):
         self.count = prod([x.shape[d] for d in self.dims])
+        w, b = self._along(x, w), self._along(x, b)
         y, self.mean, self.var = fused.normalise(x, w, b, self.dims, self.eps, self.slope)
         self.shift = fused.kept_shift(b, self.slope)
         return y
 
+    def _along(self, x, v):
+        """w or b with as many dimensions as x."""
+        if not self.by_channel or not hasattr(v, "reshape"):  # a number, or not needed
+            return v
+        return v.reshape((1, -1) + (1,) * (x.ndim - 2))
+
+    def _by_channel(self, sums):
+        """Sums over dims in the shape of w and b."""
+        if not self.by_channel:
+            return sums
+        return [s if s is None else s.reshape(-1) for s in sums]
+
     def vjp(self, needs, g, y, x, w, b):
-        gx = gw = gb = None
         if needs[0] and not is_grad_enabled():
             known = self.shift, self.mean, self.var, self.dims, self.eps, self.slope
-            arrays = [getattr(v, "array", v) for v in (y, w)]  # y where the slope asks for it
-            made = fused.normalise_grad(g.array, x.array, *arrays, *known)
+            y_read, scale = (getattr(v, "array", v) for v in (y, w))  # y where the slope asks
+            made = fused.normalise_grad(g.array, x.array, y_read, self._along(x, scale), *known)
             if made is not None:
+                arrays = made[0], *self._by_channel(made[1:])
                 return tuple(
-                    [Tensor(a) if need else None for a, need in zip(made, needs, strict=True)]
+                    [Tensor(a) if need else None for a, need in zip(arrays, needs, strict=True)]
                 )
+        gx, *sums = self._gradients(needs, g, y, x, self._along(x, w))
+        return gx, *self._by_channel(sums)
+
+    def _gradients(self, needs, g, y, x, w):
+        gx = gw = gb = None
         if self.slope != 1:
             g = LeakyReLUGrad(self.slope)(g, y)
         if not is_grad_enabled():
@@ -161,12 +182,12 @@ def batch_norm_activated(
                 f"batch_norm: {name} expects shape ({channels},) for input of shape {x.shape}, "
                 f"got {value.shape}"
             )
-    shape = (1, channels) + (1,) * (x.ndim - 2)
-    w = 1.0 if weight is None else weight.reshape(shape)
-    b = 0.0 if bias is None else bias.reshape(shape)
+    w, b = 1.0 if weight is None else weight, 0.0 if bias is None else bias
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("batch_norm: evaluation needs running_mean and running_var")
+        shape = (1, channels) + (1,) * (x.ndim - 2)
+        w, b = (v if isinstance(v, float) else v.reshape(shape) for v in (w, b))
         scale = (running_var.reshape(shape) + eps) ** -0.5 * w
         y = x * scale + (b - running_mean.reshape(shape) * scale)
         return y if slope == 1 else leaky_relu(y, slope)
@@ -176,7 +197,7 @@ def batch_norm_activated(
         raise ValueError(
             f"batch_norm: training needs more than 1 value per channel, got input shape {x.shape}"
         )
-    function = BatchNorm(dims, eps, slope)
+    function = BatchNorm(dims, eps, slope, by_channel=True)
     y = function(*operands("batch_norm", x, w, b))
     variance = function.var * (count / (count - 1))
     follow((running_mean, running_var), (function.mean, variance), momentum)
