@@ -14,7 +14,6 @@ import contextvars
 import itertools
 import os
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from math import prod
@@ -23,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-LOOKS = 100  # at a helper that has not yet ended, about 1 µs each, before its caller sleeps
 VIEWS = 1024  # of working memory that are remembered
 
 
@@ -102,10 +100,6 @@ class _Job:
                 self.work()
 
     def close(self) -> None:
-        for _ in range(LOOKS):  # to be woken takes as long as many a block
-            if not self.lock.locked():
-                break
-            time.sleep(0)
         with self.lock:
             self.work = None  # and with it all that the task holds
 
