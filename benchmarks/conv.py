@@ -7,8 +7,9 @@
 For every layer and routine: milliseconds of each algorithm that fits (the one chosen is marked *),
 and the better of PyTorch's channels-first and channels-last forms; for every layer also NumPy's
 bare matrix product of that size, of a row for each output by a column for each of its channels,
-with nothing gathered or scattered.  Best of several rounds in which all take turns.  See
-benchmarks/step.py about threads and the environment.
+with nothing gathered or scattered.  The engines take turns, in processes of their own, and in a
+turn the three routines do; medians of all.  See benchmarks/step.py about threads and the
+environment.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 from benchmarks.step import FORCING, ROOT
 
@@ -48,25 +51,29 @@ LAYERS = {
 ROUTINES = ("fprop", "dgrad", "wgrad")
 
 
-def best(calls: dict[str, Callable], rounds: int) -> dict[str, float]:
-    """Milliseconds of each call, the best of ``rounds`` turns."""
-    times = {name: float("inf") for name in calls}
-    for _ in range(rounds + 1):
+Calls = dict[str, Callable[[], object]]
+
+
+def in_turns(calls: Calls, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each call, in every round; a first one does not count."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for i in range(rounds + 1):
         for name, call in calls.items():
             begin = time.perf_counter()
             call()
-            times[name] = min(times[name], (time.perf_counter() - begin) * 1e3)
+            if i:
+                times[name].append((time.perf_counter() - begin) * 1e3)
     return times
 
 
-def ours(layer: tuple, rounds: int) -> dict[str, dict[str, float]]:
-    """{routine: {algorithm: ms}}, the chosen one with a * after its name; {"product": ms}."""
+def ours(layer: tuple) -> list[Calls]:
+    """The algorithms chosen for the three routines, with a * after the name; of each routine the
+    others; the bare product."""
     import numpy as np
 
     from minigan.conv import Geometry
     from minigan.conv.cpu import ALGORITHMS, choose, fits
     from minigan.cpu import products
-    from minigan.cpu.threads import one_blas_thread
 
     n, c, h, k, r, s, p = layer
     g = Geometry(h, h, r, r, (s, s), (p,) * 4)
@@ -78,75 +85,143 @@ def ours(layer: tuple, rounds: int) -> dict[str, dict[str, float]]:
     x, y = nhwc(n, h, h, c), nhwc(n, g.P, g.Q, k)
     w = rng.standard_normal((r, r, c, k), dtype=np.float32).transpose(3, 2, 0, 1)
     operands = {"fprop": (x, w), "dgrad": (y, w), "wgrad": (x, y)}
-    found = {}
-    with one_blas_thread:
-        for routine in ROUTINES:
-            chosen = choose(routine, g, n, c, k)
-            calls = {}
-            for name, algorithm in ALGORITHMS.items():
-                if fits(name, routine, g, c, k, x.dtype):
-                    call = getattr(algorithm, routine)
-                    label = name + "*" * (name == chosen)
-                    calls[label] = lambda call=call, routine=routine: call(g, *operands[routine])
-            found[routine] = best(calls, rounds)
-        right = w.transpose(2, 3, 1, 0).reshape(-1, k)
-        left = np.ones((n * g.P * g.Q, len(right)), np.float32)
-        out = np.empty((len(left), k), np.float32)
-        bare = best({"product": lambda: products.matmul(left, right, out)}, rounds)
-    return {**found, **bare}
+    chosen: Calls = {}
+    others: dict[str, Calls] = {routine: {} for routine in ROUTINES}
+    for routine in ROUTINES:
+        for name, algorithm in ALGORITHMS.items():
+            if fits(name, routine, g, c, k, x.dtype):
+                call = partial(getattr(algorithm, routine), g, *operands[routine])
+                if name == choose(routine, g, n, c, k):
+                    chosen[f"{routine} {name}*"] = call
+                else:
+                    others[routine][f"{routine} {name}"] = call
+    right = w.transpose(2, 3, 1, 0).reshape(-1, k)
+    left = np.ones((n * g.P * g.Q, len(right)), np.float32)
+    out = np.empty((len(left), k), np.float32)
+    return [chosen, *others.values(), {"product": partial(products.matmul, left, right, out)}]
 
 
-def theirs(layer: tuple, rounds: int, threads: int) -> dict[str, float]:
-    """{routine: ms} of PyTorch's better memory order."""
+def theirs(layer: tuple) -> list[Calls]:
+    """PyTorch's three routines, in either memory order."""
     import torch
     from torch.nn.functional import conv2d
 
-    torch.set_num_threads(threads)
     n, c, h, k, r, s, p = layer
-    times: dict[str, dict[str, float]] = {}
+    groups = []
     for form in (torch.contiguous_format, torch.channels_last):
         x = torch.randn(n, c, h, h).contiguous(memory_format=form)
         w = torch.randn(k, c, r, r).contiguous(memory_format=form)
-        with torch.no_grad():
-            y = torch.randn_like(conv2d(x, w, None, s, p))
+        y = torch.randn_like(conv2d(x, w, None, s, p))
 
         def back(mask: list[bool], x=x, w=w, y=y) -> object:
             one = ([s, s], [p, p], [1, 1], False, [0, 0], 1)
             return torch.ops.aten.convolution_backward(y, x, w, None, *one, mask)
 
-        calls = {
-            "fprop": lambda x=x, w=w: conv2d(x, w, None, s, p),
-            "dgrad": lambda back=back: back([True, False, False]),
-            "wgrad": lambda back=back: back([False, True, False]),
+        calls: Calls = {
+            "fprop": partial(conv2d, x, w, None, s, p),
+            "dgrad": partial(back, [True, False, False]),
+            "wgrad": partial(back, [False, True, False]),
         }
-        with torch.no_grad():
-            times[str(form)] = best(calls, rounds)
-    return {routine: min(t[routine] for t in times.values()) for routine in ROUTINES}
+        groups.append({f"{routine} {form}": call for routine, call in calls.items()})
+    return groups
 
 
-def product(engine: str, threads: int, rounds: int) -> float:
+def rate(engine: str) -> float:
     """GFLOP/s of a product of two 1024×1024 matrices: what an engine has to work with."""
     if engine == "torch":
         import torch
 
-        torch.set_num_threads(threads)
         a = torch.ones(1024, 1024)
-
-        def call() -> object:
-            return torch.mm(a, a)
+        call: Callable[[], object] = partial(torch.mm, a, a)
     else:
         import numpy as np
 
         from minigan.cpu import products
-        from minigan.cpu.threads import one_blas_thread
 
         left, out = np.ones((1024, 1024), np.float32), np.empty((1024, 1024), np.float32)
+        call = partial(products.matmul, left, left, out)
+    return 2 * 1024**3 / 1e6 / min(in_turns({"": call}, 30)[""])
 
-        def call() -> object:
-            with one_blas_thread:
-                return products.matmul(left, left, out)
 
-    return 2 * 1024**3 / 1e6 / best({"product": call}, 3 * rounds)["product"]
+def work(engine: str, threads: int) -> None:
+    """Answer every layer's name with the times of a turn, "product" with ``rate``."""
+    if engine == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(False)
+    else:
+        import minigan
+        from minigan.cpu.threads import one_blas_thread
+
+        minigan.set_num_threads(threads)
+        one_blas_thread.__enter__()  # for as long as the process lives, as minigan train does
+    groups: dict[str, list[Calls]] = {}
+    for line in sys.stdin:
+        name, rounds = line.rstrip("\n").split("\t")
+        if name == "product":
+            answer: object = rate(engine)
+        else:
+            if name not in groups:
+                groups = {name: (theirs if engine == "torch" else ours)(LAYERS[name])}
+            times = [in_turns(calls, int(rounds)) for calls in groups[name]]
+            answer = {label: one for turn in times for label, one in turn.items()}
+        print(json.dumps(answer), flush=True)
+
+
+class Worker:
+    """An engine in a process of its own; ``None`` is its answer where it is not installed."""
+
+    def __init__(self, engine: str, python: str, threads: int):
+        environment = {k: v for k, v in os.environ.items() if k not in FORCING}
+        command = [python, "-m", "benchmarks.conv", "--worker", engine, str(threads)]
+        pipe, errors = subprocess.PIPE, None if engine == "minigan" else subprocess.DEVNULL
+        self.process = subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=errors, text=True
+        )
+
+    def ask(self, name: str, rounds: int) -> object:
+        """Its answer about a layer or the product."""
+        try:
+            self.process.stdin.write(f"{name}\t{rounds}\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return None
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else None
+
+
+def measured(
+    workers: dict[str, Worker], name: str, turns: int, rounds: int
+) -> dict[str, dict[str, float]]:
+    """{engine: {routine and algorithm: median of the milliseconds of all turns}}."""
+    found: dict[str, dict[str, list[float]]] = {engine: {} for engine in workers}
+    for _ in range(turns):
+        for engine, worker in workers.items():
+            for label, times in (worker.ask(name, rounds) or {}).items():
+                found[engine].setdefault(label, []).extend(times)
+    return {
+        engine: {label: median(times) for label, times in all_times.items()}
+        for engine, all_times in found.items()
+    }
+
+
+def table(results: dict[str, dict]) -> str:
+    """Markdown: a line for each layer and routine."""
+    lines = ["| layer | routine | ms by algorithm (* chosen) | PyTorch | ratio |", "|---" * 5 + "|"]
+    for name, row in results.items():
+        for routine in ROUTINES:
+            mine, other = (
+                {k.split(" ", 1)[1]: t for k, t in row[engine].items() if k.startswith(routine)}
+                for engine in ("minigan", "torch")
+            )
+            text = ", ".join(f"{a} {t:.2f}" for a, t in mine.items())
+            chosen = next(t for a, t in mine.items() if a.endswith("*"))
+            best = min(other.values(), default=0.0)
+            ratio = f"{best:.2f} | {chosen / best:.2f}" if best else "not there |"
+            lines.append(f"| {name} | {routine} | {text} | {ratio} |")
+        lines.append(f"| {name} | | bare product {row['minigan']['product']:.2f} | | |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -165,48 +240,21 @@ def main() -> None:
     )
     parser.add_argument("layers", nargs="*", help="beginnings of names (all)")
     parser.add_argument("--torch", default=sys.executable, help="the Python that has PyTorch")
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--turns", type=int, default=3, help="of each engine, for every layer")
+    parser.add_argument("--rounds", type=int, default=10, help="of all calls, in a turn")
     parser.add_argument("--json", type=Path, help="write the figures there")
-    parser.add_argument("--worker", choices=("minigan", "torch"), help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    threads = len(os.sched_getaffinity(0))
-    names = [n for n in LAYERS if n.startswith(tuple(arguments.layers) or "")]
     if arguments.worker:
-        run = {
-            "minigan": ours,
-            "torch": lambda layer, rounds: theirs(layer, rounds, threads),
-        }[arguments.worker]
-        found = {n: run(LAYERS[n], arguments.rounds) for n in names}
-        found["product"] = product(arguments.worker, threads, arguments.rounds)
-        print(json.dumps(found))
+        work(arguments.worker[0], int(arguments.worker[1]))
         return
-    environment = {k: v for k, v in os.environ.items() if k not in FORCING}
-    results: dict[str, dict] = {}
-    rates: dict[str, float] = {}
-    for name in names:  # layer by layer, one engine after the other
-        for engine, python in (("minigan", sys.executable), ("torch", arguments.torch)):
-            command = [python, "-m", "benchmarks.conv", name, "--worker", engine]
-            command += ["--rounds", str(arguments.rounds)]
-            ended = subprocess.run(
-                command, env=environment, cwd=ROOT, capture_output=True, text=True
-            )
-            if ended.returncode and engine == "minigan":
-                raise SystemExit(ended.stderr)
-            answer = json.loads(ended.stdout) if ended.returncode == 0 else {name: None}
-            results.setdefault(name, {})[engine] = answer[name]
-            rates[engine] = max(rates.get(engine, 0.0), answer.get("product", 0.0))
-    print(
-        "| layer | routine | ms by algorithm (* chosen) | PyTorch | ratio |\n|---|---|---|---|---|"
-    )
-    for name, row in results.items():
-        for routine in ROUTINES:
-            mine = row["minigan"][routine]
-            text = ", ".join(f"{a} {t:.2f}" for a, t in mine.items())
-            chosen = next(t for a, t in mine.items() if a.endswith("*"))
-            other = row["torch"] and row["torch"][routine]
-            ratio = f"{other:.2f} | {chosen / other:.2f}" if other else "not there |"
-            print(f"| {name} | {routine} | {text} | {ratio} |")
-        print(f"| {name} | | bare product {row['minigan']['product']:.2f} | | |")
+    threads = len(os.sched_getaffinity(0))
+    pythons = {"minigan": sys.executable, "torch": arguments.torch}
+    workers = {engine: Worker(engine, python, threads) for engine, python in pythons.items()}
+    names = [n for n in LAYERS if n.startswith(tuple(arguments.layers) or "")]
+    results = {n: measured(workers, n, arguments.turns, arguments.rounds) for n in names}
+    rates = {engine: worker.ask("product", 0) for engine, worker in workers.items()}
+    print(table(results))
     said = ", ".join(f"{engine} {rate:.0f}" for engine, rate in rates.items() if rate)
     print(f"\n{threads} threads; a product of 1024×1024 matrices, GFLOP/s: {said}")
     if arguments.json:

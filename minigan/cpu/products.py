@@ -1,7 +1,8 @@
 """A matrix product on several threads.
 
 BLAS could do that too, but then its threads and those of ``parallel`` would be set by different
-hands.  Each piece of the longer side of the result is a product of its own.
+hands.  Each piece of the longer side of the result is a product of its own.  There are few: for
+each of them BLAS puts the whole other operand in order.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import numpy as np
 
 from .threads import parallel
 
-PIECES = 8
+PIECES = 8  # at most
+PIECE = 1 << 25  # multiplications of a piece, at least, where there are more than two
 LEAST = 1 << 22  # multiplications from which sharing pays
 
 
@@ -24,7 +26,8 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         np.matmul(a, b, out=out)
         return
     side, tall = max(n, m), n >= m
-    bounds = [side * i // PIECES for i in range(PIECES + 1)]
+    pieces = min(PIECES, max(2, n * k * m // PIECE // 2 * 2))
+    bounds = [side * i // pieces for i in range(pieces + 1)]
 
     def task(i: int) -> None:
         part = slice(bounds[i], bounds[i + 1])
@@ -33,4 +36,4 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         else:
             np.matmul(a, b[:, part], out=out[:, part])
 
-    parallel(task, PIECES)
+    parallel(task, pieces)
