@@ -74,12 +74,13 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
     """Whether the algorithm is thought to be faster than those below it."""
     pixels = n * g.P * g.Q
     if name == "planar":
-        return routine != "fprop" and c > 1 and pixels >= 1024 and g.R * g.S > 1
+        return routine == "dgrad" and c > 1 and pixels >= 1024 and g.R * g.S > 1
     if name == "thin":
         return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1
     if name == "dense":  # where tiles are few, large filters are fetched too often
         enough = n * dense.tiles(g) >= g.stride[0] ** 2 * c * k / 2048
-        return enough and pixels >= 1024 and _gain(g, dense.spread(g), c, k) > 65
+        least = 110 if routine == "fprop" else 65
+        return enough and pixels >= 1024 and _gain(g, dense.spread(g), c, k) > least
     if name == "winograd":
         least = 90 if routine == "wgrad" else 50
         return pixels >= 512 and _gain(g, winograd.spread(g), c, k) > least

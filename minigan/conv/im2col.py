@@ -39,6 +39,11 @@ def _columns(g: Geometry, x: np.ndarray) -> np.ndarray:
     return matrix(windows(image, (0, 0), g.stride, (g.P, g.Q), (g.R, g.S), g.dilation, g.groups))
 
 
+def _bytes(g: Geometry, channels: int, dtype: np.dtype) -> int:
+    """Of working memory for an image: twice its rows, as much again is read and made of them."""
+    return 2 * g.P * g.Q * g.R * g.S * channels * dtype.itemsize
+
+
 def _by_group(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """The products of all groups, each of them shared among threads."""
     for left, right, result in zip(a, b, out, strict=True):
@@ -57,7 +62,7 @@ def fprop(
     dtype = np.result_type(x, w)
     filters = filter_matrix(w, g.groups)
     y = memory.empty((n, g.P, g.Q, k), dtype)
-    batches = chunks(n, g.P * g.Q * g.R * g.S * x.shape[1] * dtype.itemsize)
+    batches = chunks(n, _bytes(g, x.shape[1], dtype))
     multiply = np.matmul if len(batches) > 1 else products.matmul
 
     def task(i: int) -> None:
@@ -77,8 +82,7 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
     n, c, k = x.shape[0], x.shape[1] // g.groups, y.shape[1]
     dtype = np.result_type(x, y)
-    row = g.P * g.Q * g.R * g.S * x.shape[1] * dtype.itemsize
-    batches = chunks(n, row, least=max(1, ROWS // (g.P * g.Q)))
+    batches = chunks(n, _bytes(g, x.shape[1], dtype), least=max(1, ROWS // (g.P * g.Q)))
     parts = min(PARTS, len(batches))
     shape = (g.groups, g.R * g.S * c, k // g.groups)
     sums = memory.empty((max(parts, 1), *shape), dtype)
@@ -116,7 +120,7 @@ def dgrad(
     filters = filter_matrix(w, g.groups).transpose(0, 2, 1)
     x = memory.empty((n, g.H, g.W, c), dtype)
     before, size = image_frame(g)
-    batches = chunks(n, g.P * g.Q * g.R * g.S * c * dtype.itemsize)
+    batches = chunks(n, _bytes(g, c, dtype))
     multiply = np.matmul if len(batches) > 1 else _by_group
     # taps that read pixels side by side are added at once; single channels by rows of outputs
     beside = g.stride[1] if g.dilation[1] == 1 and c > 1 else 1

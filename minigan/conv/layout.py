@@ -30,7 +30,9 @@ def chunks(n: int, bytes_per_image: int, least: int = 1) -> list[slice]:
         step = min(step, -(-n // PIECES))
     step = max(step, least)
     pieces = max(1, -(-n // step))
-    step = max(1, -(-n // pieces))  # pieces of nearly one size
+    if pieces > PIECES:  # as many for every thread
+        pieces = -(-pieces // PIECES) * PIECES
+    step = max(1, least, -(-n // pieces))  # pieces of nearly one size
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
