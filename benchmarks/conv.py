@@ -49,6 +49,7 @@ LAYERS = {
     "pix2pix 4→2": (1, 512, 4, 512, 4, 2, 1),
 }
 ROUTINES = ("fprop", "dgrad", "wgrad")
+PAUSE = 0.25  # seconds between turns: the other engine's threads look for work, then sleep
 
 
 Calls = dict[str, Callable[[], object]]
@@ -198,6 +199,7 @@ def measured(
     found: dict[str, dict[str, list[float]]] = {engine: {} for engine in workers}
     for _ in range(turns):
         for engine, worker in workers.items():
+            time.sleep(PAUSE)
             for label, times in (worker.ask(name, rounds) or {}).items():
                 found[engine].setdefault(label, []).extend(times)
     return {
