@@ -124,6 +124,8 @@ def test_chunks_fill_the_cache_and_cover_the_batch(monkeypatch):
         assert np.concatenate([np.arange(7)[c] for c in chunks]).tolist() == list(range(7))
     assert layout.chunks(0, 10) == []
     assert [c.stop - c.start for c in layout.chunks(7, 5000, least=3)] == [3, 3, 1]
+    assert [c.stop - c.start for c in layout.chunks(64, 100)] == [8] * 8  # not ten, which fit
+    assert [c.stop - c.start for c in layout.chunks(64, 100, least=10)] == [10] * 6 + [4]
     monkeypatch.setattr(layout, "CHUNK_BYTES", 1 << 30)
     monkeypatch.setattr(layout, "SMALL_BYTES", 100)
     assert [c.stop - c.start for c in layout.chunks(16, 10)] == [4] * 4  # work for threads
