@@ -76,7 +76,8 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
     if name == "planar":
         return routine == "dgrad" and c > 1 and pixels >= 1024 and g.R * g.S > 1
     if name == "thin":
-        return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1
+        by_residues = routine == "dgrad" and g.stride == (1, 1) and g.R * g.S > 16
+        return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1 and not by_residues
     if name == "dense":  # where tiles are few, large filters are fetched too often
         enough = n * dense.tiles(g) >= g.stride[0] ** 2 * c * k / 2048
         least = 110 if routine == "fprop" else 65

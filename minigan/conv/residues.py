@@ -21,6 +21,8 @@ from .activation import NONE, Activation, end
 from .geometry import Geometry
 from .layout import chunks, framed, matrix, nchw, windows
 
+SHORT = 24  # numbers under a filter's row, at most, for which its columns are put together first
+
 
 def _classes(size: int, stride: int, dilation: int, taps: int, pad: int) -> Iterator[tuple]:
     """For one dimension, each class of pixels as (pixels, taps, first output, output step).
@@ -52,6 +54,22 @@ def _reach(classes: list, size: int, outputs: int) -> tuple[int, int]:
     return -low, high - low
 
 
+def _by_columns(image, start, count, taps, step) -> np.ndarray:
+    """(1, pixels, S·R·K) of the pixels under each filter position.
+
+    What lies under a column of the filter is brought together first: then all that lies under the
+    filter is side by side, and is copied at once.
+    """
+    n, (p, q), (r, s) = len(image), count, taps
+    wide = q + (s - 1) * step[1]
+    seen = windows(image, start, (1, 1), (p, wide), (r, 1), step, 1)[0, ..., 0, :]
+    rows = scratch("rows", seen.shape, image.dtype)
+    for i in range(r):
+        rows[:, :, :, i] = seen[:, :, :, i]
+    rows = rows.reshape(n, p, wide, -1)
+    return matrix(windows(rows, (0, 0), (1, 1), count, (1, s), (1, step[1]), 1))
+
+
 def dgrad(
     g: Geometry,
     y: np.ndarray,
@@ -68,11 +86,14 @@ def dgrad(
     (before_h, height), (before_w, width) = _reach(rows, g.H, g.P), _reach(cols, g.W, g.Q)
     # (groups, R, S, K/groups, C/groups): a class takes its taps out of it
     taps = w.reshape(g.groups, k // g.groups, w.shape[1], g.R, g.S).transpose(0, 3, 4, 1, 2)
-    filters = {
-        (tuple(r), tuple(s)): taps[:, r][:, :, s].reshape(g.groups, -1, w.shape[1])
-        for _, r, _, _ in rows
-        for _, s, _, _ in cols
-    }
+    short = g.groups == 1 and k * g.S <= SHORT
+    filters = {}
+    for _, r, _, _ in rows:
+        for _, s, _, _ in cols:
+            chosen = taps[:, r][:, :, s]
+            if short:  # as _by_columns has them
+                chosen = chosen.swapaxes(1, 2)
+            filters[tuple(r), tuple(s)] = chosen.reshape(g.groups, -1, w.shape[1])
     per_image = g.H * g.W * g.R * g.S * k * dtype.itemsize // (g.stride[0] * g.stride[1]) ** 2
     batches = chunks(n, per_image)
 
@@ -88,10 +109,12 @@ def dgrad(
                     continue
                 start = (before_h + first_h, before_w + first_w)
                 count, step = target.shape[1:3], (step_h, step_w)
-                view = windows(
-                    image, start, (1, 1), count, (len(tap_r), len(tap_s)), step, g.groups
-                )
-                columns, class_filters = matrix(view), filters[tuple(tap_r), tuple(tap_s)]
+                some = len(tap_r), len(tap_s)
+                if short:
+                    columns = _by_columns(image, start, count, some, step)
+                else:
+                    columns = matrix(windows(image, start, (1, 1), count, some, step, g.groups))
+                class_filters = filters[tuple(tap_r), tuple(tap_s)]
                 if g.groups == 1 and target.flags.c_contiguous:  # all pixels are of one class
                     np.matmul(columns[0], class_filters[0], out=target.reshape(-1, c))
                     end(target, b, f)

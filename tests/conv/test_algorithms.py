@@ -17,7 +17,7 @@ from strategies import Convolution, convolutions, in_layout, layouts, seeds
 
 import minigan
 from minigan import gradcheck
-from minigan.conv import Geometry, algorithm, cpu, dense, layout, winograd
+from minigan.conv import Geometry, algorithm, cpu, dense, layout, residues, winograd
 from minigan.conv.dense_plan import plan_of
 from minigan.conv.tiles import Plan
 from minigan.cpu import memory, threads
@@ -204,6 +204,7 @@ def test_every_algorithm_is_the_seven_loops(name, data):
         patch.setattr(winograd, "SUPER_BYTES", data.draw(st.sampled_from([1, 48 << 20])))
         patch.setattr(dense, "PIECE_BYTES", data.draw(st.sampled_from([1, 3000, 32 << 20])))
         patch.setattr(winograd, "ROWS", data.draw(st.sampled_from([1, 128])))
+        patch.setattr(residues, "SHORT", data.draw(st.sampled_from([0, 24])))
         for dtype in (np.float32, np.float64, np.complex128):
             factors = (1 + 2j, 3 - 1j, 2 + 1j) if dtype == np.complex128 else (1, 1, 1)
             operands = [(v * f).astype(dtype) for v, f in zip((x, w, y), factors, strict=True)]
