@@ -253,9 +253,9 @@ def main() -> None:
     threads = len(os.sched_getaffinity(0))
     pythons = {"minigan": sys.executable, "torch": arguments.torch}
     workers = {engine: Worker(engine, python, threads) for engine, python in pythons.items()}
+    rates = {engine: worker.ask("product", 0) for engine, worker in workers.items()}  # all started
     names = [n for n in LAYERS if n.startswith(tuple(arguments.layers) or "")]
     results = {n: measured(workers, n, arguments.turns, arguments.rounds) for n in names}
-    rates = {engine: worker.ask("product", 0) for engine, worker in workers.items()}
     print(table(results))
     said = ", ".join(f"{engine} {rate:.0f}" for engine, rate in rates.items() if rate)
     print(f"\n{threads} threads; a product of 1024×1024 matrices, GFLOP/s: {said}")
