@@ -21,9 +21,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.step import FORCING, ROOT
 
@@ -171,7 +173,7 @@ def work(engine: str, threads: int) -> None:
 
 
 class Worker:
-    """An engine in a process of its own; ``None`` is its answer where it is not installed."""
+    """An engine in a process of its own; where it is not installed, all answers are empty."""
 
     def __init__(self, engine: str, python: str, threads: int):
         environment = {k: v for k, v in os.environ.items() if k not in FORCING}
@@ -180,16 +182,19 @@ class Worker:
         self.process = subprocess.Popen(
             command, env=environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=errors, text=True
         )
+        self.engine = engine
+        self.rate = self.ask("product", 0)
 
-    def ask(self, name: str, rounds: int) -> object:
+    def ask(self, name: str, rounds: int) -> Any:
         """Its answer about a layer or the product."""
-        try:
-            self.process.stdin.write(f"{name}\t{rounds}\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return None
+        with suppress(BrokenPipeError):
+            print(name, rounds, sep="\t", file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
-        return json.loads(line) if line else None
+        if line:
+            return json.loads(line)
+        if self.engine == "minigan" or getattr(self, "rate", None):
+            raise SystemExit(f"benchmarks.conv: {self.engine} ended with {self.process.wait()}")
+        return {}
 
 
 def measured(
@@ -200,7 +205,7 @@ def measured(
     for _ in range(turns):
         for engine, worker in workers.items():
             time.sleep(PAUSE)
-            for label, times in (worker.ask(name, rounds) or {}).items():
+            for label, times in worker.ask(name, rounds).items():
                 found[engine].setdefault(label, []).extend(times)
     return {
         engine: {label: median(times) for label, times in all_times.items()}
@@ -253,11 +258,11 @@ def main() -> None:
     threads = len(os.sched_getaffinity(0))
     pythons = {"minigan": sys.executable, "torch": arguments.torch}
     workers = {engine: Worker(engine, python, threads) for engine, python in pythons.items()}
-    rates = {engine: worker.ask("product", 0) for engine, worker in workers.items()}  # all started
     names = [n for n in LAYERS if n.startswith(tuple(arguments.layers) or "")]
     results = {n: measured(workers, n, arguments.turns, arguments.rounds) for n in names}
     print(table(results))
-    said = ", ".join(f"{engine} {rate:.0f}" for engine, rate in rates.items() if rate)
+    rates = {engine: worker.rate for engine, worker in workers.items() if worker.rate}
+    said = ", ".join(f"{engine} {rate:.0f}" for engine, rate in rates.items())
     print(f"\n{threads} threads; a product of 1024×1024 matrices, GFLOP/s: {said}")
     if arguments.json:
         facts = {"threads": threads, "product_gflops": rates, "layers": results}

@@ -1,8 +1,8 @@
 """The activation that a convolution may end in: y = f(x ∗ w + b).
 
 As an operation of its own it would read all of y from memory and write it again.  The kernels do it
-while a sum is still in its register (``kernels/epilogue.cuh``), the algorithms of the CPU in the
-memory of the result.
+while a sum is still in its register (``kernels/epilogue.cuh``), the algorithms of the CPU while a
+few images of the result are in cache.
 """
 
 from __future__ import annotations
@@ -51,13 +51,10 @@ def finished(y: Array, f: Activation) -> Array:
 
 
 def end(out: np.ndarray, b: np.ndarray | None, f: Activation) -> None:
-    """out ← f(out + b), of images that have just been computed and are still in cache.
-
-    b is added to the last dimension, or is of as many dimensions as ``out``.
-    """
+    """out ← f(out + b), of images (N, H, W, C) just computed, or (N, C, H, W) where b is None."""
     if b is not None:
         out += b
     if f != NONE:
         y = finished(out, f)
-        if y is not out:  # complex numbers
+        if y is not out:  # complex numbers, and views with gaps
             out[...] = y

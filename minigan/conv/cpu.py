@@ -21,18 +21,12 @@ import numpy as np
 
 from .. import fused
 from . import dense, depthwise, im2col, planar, pointwise, residues, thin, winograd
-from .activation import NONE, Activation
+from .activation import NONE, Activation, finished
 from .geometry import Geometry
 from .kept import NOTHING, Kept
 from .tiles import Plan
 
 _forced: list[str] = []
-
-
-class _Residues:
-    """residues.py for dgrad, the plain products for the other two."""
-
-    fprop, dgrad, wgrad = im2col.fprop, residues.dgrad, im2col.wgrad
 
 
 ALGORITHMS = {
@@ -42,7 +36,7 @@ ALGORITHMS = {
     "thin": thin,
     "dense": dense,
     "winograd": winograd,
-    "residues": _Residues,
+    "residues": residues,
     "im2col": im2col,
 }
 
@@ -54,7 +48,7 @@ def fits(name: str, routine: str, g: Geometry, c: int, k: int, dtype: np.dtype) 
     if name == "depthwise":
         return depthwise.fits(g, c)
     if name == "planar":
-        return planar.fits(g, c)
+        return routine == "dgrad" and planar.fits(g, c)
     if name == "thin":
         return thin.fits(g, k)
     if name == "dense":
@@ -74,7 +68,7 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
     """Whether the algorithm is thought to be faster than those below it."""
     pixels = n * g.P * g.Q
     if name == "planar":
-        return routine == "dgrad" and c > 1 and pixels >= 1024 and g.R * g.S > 1
+        return c > 1 and pixels >= 1024 and g.R * g.S > 1
     if name == "thin":
         by_residues = routine == "dgrad" and g.stride == (1, 1) and g.R * g.S > 16
         return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1 and not by_residues
@@ -142,8 +136,11 @@ def fprop(
     if low:
         x, w, kept = _rounded(x, w)
     sizes = *x.shape[:2], w.shape[0]
-    name = choose("fprop", g, *sizes, x.dtype)
-    return ALGORITHMS[name].fprop(g, x, w, b, activation, **_kept(name, kept, g, sizes, x.dtype))
+    if not x.size or not w.size:
+        return _of_nothing((len(x), len(w), g.P, g.Q), np.result_type(x, w), b, activation)
+    name, inside = choose("fprop", g, *sizes, x.dtype), _inside(activation, x.dtype)
+    y = ALGORITHMS[name].fprop(g, x, w, b, inside, **_kept(name, kept, g, sizes, x.dtype))
+    return y if inside == activation else finished(y, activation)
 
 
 def dgrad(
@@ -159,8 +156,11 @@ def dgrad(
     if low:
         y, w, kept = _rounded(y, w)
     sizes = len(y), w.shape[1] * g.groups, w.shape[0]
-    name = choose("dgrad", g, *sizes, y.dtype)
-    return ALGORITHMS[name].dgrad(g, y, w, b, activation, **_kept(name, kept, g, sizes, y.dtype))
+    if not y.size or not w.size:
+        return _of_nothing((*sizes[:2], g.H, g.W), np.result_type(y, w), b, activation)
+    name, inside = choose("dgrad", g, *sizes, y.dtype), _inside(activation, y.dtype)
+    x = ALGORITHMS[name].dgrad(g, y, w, b, inside, **_kept(name, kept, g, sizes, y.dtype))
+    return x if inside == activation else finished(x, activation)
 
 
 def wgrad(
@@ -170,8 +170,23 @@ def wgrad(
     if low:
         x, y, kept = _rounded(x, y)
     sizes = *x.shape[:2], y.shape[1]
+    if not x.size or not y.size:
+        return np.zeros((sizes[2], sizes[1] // g.groups, g.R, g.S), np.result_type(x, y))
     name = choose("wgrad", g, *sizes, x.dtype)
     return ALGORITHMS[name].wgrad(g, x, y, **_kept(name, kept, g, sizes, x.dtype))
+
+
+def _of_nothing(shape: tuple, dtype: np.dtype, b: np.ndarray | None, f: Activation) -> np.ndarray:
+    """f(0 + b): sums over no channel, or no images."""
+    y = np.zeros(shape, dtype)
+    if b is not None:
+        y += b.reshape(-1, 1, 1)
+    return finished(y, f)
+
+
+def _inside(f: Activation, dtype: np.dtype) -> Activation:
+    """What can be applied in the memory of the result: not what makes floats of integers."""
+    return f if dtype.kind in "fc" else NONE
 
 
 def _rounded(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, Kept]:

@@ -2,7 +2,8 @@
 
 ``winograd.py`` derives y = Aᵀ [(G w) ⊙ (B x)] and transforms images by additions: many short array
 operations, each a walk through memory.  Here a tile, or neighbouring ones in a row of the image,
-are transformed by one matrix (``dense_plan.py``), which multiplies more and walks less.
+are transformed by one matrix (``dense_plan.py``), which multiplies more and walks less; so are the
+filters (``dense_filters.py``).
 With the blocks of pixels that a row of tiles reads as a matrix:
 
     fprop   V = T blocks,   Y = O [V U],     U = G w
@@ -89,8 +90,6 @@ def wgrad(g: Geometry, x, y, kept: Kept = NOTHING) -> np.ndarray:
     plan, (n, c), k = plan_of(g), x.shape[:2], y.shape[1]
     dtype, cc = np.result_type(x, y), plan.s**2 * c
     total = memory.empty((plan.places, cc, k), dtype)
-    if not n:
-        total[...] = 0
     all_v, all_given = kept.get("x", KEY, x), kept.get("y", KEY, y)
     for part in _pieces(plan, n, cc + k, dtype):
         v = _part(plan, all_v, part, cc, dtype)

@@ -15,7 +15,7 @@ from ..cpu import memory
 from ..cpu.threads import parallel, scratch
 from .dense_plan import Plan
 
-TASK_BYTES = 1 << 20  # of taps and places at a time
+COLUMNS_BYTES = 1 << 20  # of taps and places at a time
 
 
 def filters(plan: Plan, w: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def _in_columns(
     plan: Plan, columns: int, itemsize: int, task: Callable[[int, int, slice], None]
 ) -> None:
     """task(a, b, columns) for all phases, some columns at a time: then they stay in cache."""
-    pieces = -(-columns * sum(plan.G.shape) * itemsize // TASK_BYTES)
+    pieces = -(-columns * sum(plan.G.shape) * itemsize // COLUMNS_BYTES)
     step = -(-columns // max(pieces, 1))
 
     def one(i: int) -> None:

@@ -86,8 +86,6 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     parts = min(PARTS, len(batches))
     shape = (g.groups, g.R * g.S * c, k // g.groups)
     sums = memory.empty((max(parts, 1), *shape), dtype)
-    if not n:
-        sums[...] = 0
     multiply = np.matmul if parts > 1 else _by_group
 
     def task(part: int) -> None:

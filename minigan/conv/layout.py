@@ -13,7 +13,7 @@ import numpy as np
 
 from ..cpu import copies
 from ..cpu.threads import parallel, scratch
-from .activation import NONE, Activation, end
+from .activation import Activation, end
 from .geometry import Geometry
 
 CHUNK_BYTES = 4 << 20  # of working memory for the images that are treated at a time
@@ -30,9 +30,9 @@ def chunks(n: int, bytes_per_image: int, least: int = 1) -> list[slice]:
         step = min(step, -(-n // PIECES))
     step = max(step, least)
     pieces = max(1, -(-n // step))
-    if pieces > PIECES:  # as many for every thread
+    if pieces > PIECES:  # so that threads get alike
         pieces = -(-pieces // PIECES) * PIECES
-    step = max(1, least, -(-n // pieces))  # pieces of nearly one size
+    step = max(1, least, -(-n // pieces))  # pieces of one size, but for the last
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
@@ -96,11 +96,11 @@ def unframed(
     before: tuple[int, int],
     out: np.ndarray,
     b: np.ndarray | None,
-    f: Activation = NONE,
+    f: Activation,
 ) -> None:
     """The way back: out (N, H, W, C) = f(the frame at ``before``, plus b (C,)).
 
-    Rows and columns that the frame does not reach are zeros there.
+    Rows and columns that the frame does not reach are f(b).
     """
     _, h, w, _ = out.shape
     seen = frame[:, before[0] : before[0] + h, before[1] : before[1] + w]

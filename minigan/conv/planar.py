@@ -1,13 +1,11 @@
-"""Few input channels, as at the image's end of a network: plane by plane.
+"""dgrad to few channels, as at the image's end of a network: plane by plane.
 
-With 1 to 4 channels the runs that im2col copies are a handful of numbers long.  Turned round they
-are long: a row of the matrix for each tap and channel, holding that one value for every output
-pixel.  The padded image is first split into stride² planes by the residues of row and column, so
-that a tap sees whole runs of one plane, and nothing is left but copies of runs and one product.
+im2col.py gets here a few numbers for each tap of each output, and adds them into place: with 2 to 4
+channels these are short runs.  Turned round they are long: W yᵀ has a row for each tap and channel,
+with what that one adds for every output.  The padded image is split into stride² planes by the
+residues of row and column, so that a row of W yᵀ is added to whole runs of one plane.
 
-    fprop   y = columnsᵀ W      wgrad   w = columns y      dgrad   columns = W yᵀ, added into planes
-
-The images of dgrad come channels first, as these routines like them.
+The images come channels first, as this routine likes them.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from ..cpu import memory
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation, end
 from .geometry import Geometry
-from .layout import chunks, filter_matrix, image_frame, nchw, pixels, summed
+from .layout import chunks, filter_matrix, image_frame, pixels
 
 CHANNELS = 4  # at most
 
@@ -59,57 +57,6 @@ def _residue(g: Geometry, a: int, b: int, planes: np.ndarray) -> tuple[tuple, tu
         here.append(slice(start, start + count * stride, stride))
         there.append(slice(first, first + count))
     return tuple(here), tuple(there)
-
-
-def _columns(g: Geometry, x: np.ndarray) -> np.ndarray:
-    """(R·S·C, N·P·Q)."""
-    n, c = x.shape[:2]
-    planes = scratch("planes", _planes_shape(g, c, n), x.dtype)
-    planes[...] = 0
-    image = x.transpose(1, 0, 2, 3)
-    for a in range(g.stride[0]):
-        for b in range(g.stride[1]):
-            (rows, cols), (tall, wide) = _residue(g, a, b, planes)
-            planes[a, b][:, :, tall, wide] = image[:, :, rows, cols]
-    columns = scratch("columns", (g.R * g.S, c, n, g.P, g.Q), x.dtype)
-    for tap, seen in enumerate(_taps(g, planes)):
-        np.copyto(columns[tap], seen)
-    return columns.reshape(g.R * g.S * c, -1)
-
-
-def fprop(
-    g: Geometry,
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
-    """f(the convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,)): (N, K, P, Q)."""
-    n, k = x.shape[0], w.shape[0]
-    dtype, filters = np.result_type(x, w), filter_matrix(w, 1)[0]
-    y = memory.empty((n, g.P, g.Q, k), dtype)
-    batches = chunks(n, g.P * g.Q * (len(filters) + k) * dtype.itemsize)
-
-    def task(i: int) -> None:
-        out = y[batches[i]].reshape(-1, k)
-        np.matmul(_columns(g, x[batches[i]]).T, filters, out=out)
-        end(out, b, f)
-
-    parallel(task, len(batches))
-    return nchw(y)
-
-
-def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
-    (n, c), k = x.shape[:2], y.shape[1]
-    dtype = np.result_type(x, y)
-    batches = chunks(n, g.P * g.Q * (g.R * g.S * c + k) * dtype.itemsize)
-
-    def term(batch: slice) -> np.ndarray:
-        return _columns(g, x[batch]) @ pixels(y[batch], 1)[0]
-
-    total = summed(batches, (g.R * g.S * c, k), dtype, term)
-    return total.reshape(g.R, g.S, c, k).transpose(3, 2, 0, 1)
 
 
 def dgrad(

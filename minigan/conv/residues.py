@@ -2,7 +2,8 @@
 
 A pixel of x receives from output p through tap r where  stride·p + dilation·r = h + top.  So all
 pixels with the same residue of (h + top) modulo the stride see the same taps: for each of the
-stride² residue classes dgrad is a small stride-1 convolution of y, done as a matrix product.
+stride² residue classes dgrad is a small stride-1 convolution of y, done as a matrix product of the
+pixels under each filter position (as in im2col.py) and the class's filters.
 
 For k4 s2 p1, say, the even rows of x see taps 1 and 3 and the odd rows taps 0 and 2: four classes
 ("phases") of 2×2 taps each.
@@ -115,8 +116,8 @@ def dgrad(
                 else:
                     columns = matrix(windows(image, start, (1, 1), count, some, step, g.groups))
                 class_filters = filters[tuple(tap_r), tuple(tap_s)]
-                if g.groups == 1 and target.flags.c_contiguous:  # all pixels are of one class
-                    np.matmul(columns[0], class_filters[0], out=target.reshape(-1, c))
+                if g.groups == 1 and target.flags.c_contiguous:  # whole rows, as with stride 1
+                    np.matmul(columns[0], class_filters[0], out=target.reshape(columns.shape[1], c))
                     end(target, b, f)
                     continue
                 product = scratch("product", (g.groups, columns.shape[1], w.shape[1]), dtype)

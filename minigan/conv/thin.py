@@ -2,13 +2,13 @@
 
 With K of 1 to 4 the matrix of im2col is R·S/stride² times as large as the image, and meets K
 columns of filters.  The other way round nothing is copied before the product: every pixel's
-channels are multiplied with all R·S·K filters at once, and of the results, R·S·K planes as large
-as the image, each output adds up its R·S.
+channels are multiplied with all R·S·K filters at once, and of the results each output adds up its
+R·S.
 
     fprop   x Wᵀ, gathered into y      dgrad   x = planesᵀ W      wgrad   w = planes x
 
-where the planes are made of y: each tap's holds y where that tap read the image, and zeros
-elsewhere.  It is planar.py with image and output exchanged.
+where the planes, R·S·K as large as the image, are made of y: each tap's holds y where that tap read
+the image, and zeros elsewhere.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def fprop(
     def task(i: int) -> None:
         out = y[batches[i]]
         product = scratch("product", (len(out), g.H, g.W, g.R * g.S, k), dtype)
-        rows = product.reshape(-1, len(filters))
+        rows = product.reshape(len(out) * g.H * g.W, len(filters))
         np.matmul(pixels(x[batches[i]], 1)[0], right, out=rows)
         sums = scratch("sums", (k, len(out), g.P, g.Q), dtype)
         sums[...] = 0 if b is None else b.reshape(k, 1, 1, 1)

@@ -120,8 +120,6 @@ def wgrad(g: Geometry, x, y, kept: Kept = NOTHING) -> np.ndarray:
     places, tiles = plan.n**2, plan.tiles[0] * plan.tiles[1]
     total = memory.empty((places, cc, k), dtype)
     step = max(1, min(n, SUPER_BYTES // (places * tiles * (cc + k) * dtype.itemsize)))
-    if not n:
-        total[...] = 0
     all_v, all_given = kept.get("x", M, x), kept.get("y", M, y)
     for start in range(0, n, step):
         batch = slice(start, min(start + step, n))

@@ -105,7 +105,8 @@ class Parted(RuntimeError):
 class Judge:
     """The op hook of the second run: what it computes is compared, then held to the first run.
 
-    A gradient rule may compute otherwise on a GPU, in one go, say: then its gradients are compared.
+    A gradient rule may compute otherwise on a GPU, in one launch, say: then its gradients are
+    compared.
     """
 
     def __init__(self, records: list[Record], report: Any, allowance: float):

@@ -52,7 +52,7 @@ class BatchNorm(Function):
             return v
         return v.reshape((1, -1) + (1,) * (x.ndim - 2))
 
-    def _by_channel(self, sums):
+    def _as_given(self, sums):
         """Sums over dims in the shape of w and b."""
         if not self.by_channel:
             return sums
@@ -64,18 +64,20 @@ class BatchNorm(Function):
             y_read, scale = (getattr(v, "array", v) for v in (y, w))  # y where the slope asks
             made = fused.normalise_grad(g.array, x.array, y_read, self._along(x, scale), *known)
             if made is not None:
-                arrays = made[0], *self._by_channel(made[1:])
+                arrays = made[0], *self._as_given(made[1:])
                 return tuple(
                     [Tensor(a) if need else None for a, need in zip(arrays, needs, strict=True)]
                 )
         gx, *sums = self._gradients(needs, g, y, x, self._along(x, w))
-        return gx, *self._by_channel(sums)
+        return gx, *self._as_given(sums)
 
     def _gradients(self, needs, g, y, x, w):
         gx = gw = gb = None
         if self.slope != 1:
             g = LeakyReLUGrad(self.slope)(g, y)
         if not is_grad_enabled():
+            if not needs[0] and not needs[1]:  # x may not be there
+                return None, None, g.sum(self.dims, keepdim=True)
             sums = NormSums(self)(g, x)
             gw = sums[1] * Tensor((self.var + self.eps) ** -0.5) if needs[1] else None
             gx = NormInput(self)(g, x, w, sums) if needs[0] else None

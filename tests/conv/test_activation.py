@@ -7,7 +7,14 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from conv.test_algorithms import ALL, DOMAINS, ROUTINES, forced, poisoned_memory
+from conv.test_algorithms import (
+    ALL,
+    DOMAINS,
+    ROUTINES,
+    forced,
+    poisoned_memory,
+    routines_of,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -58,7 +65,7 @@ def test_every_algorithm_gives_the_bits_of_both_in_turn(name, f, data):
     bytes_of_a_chunk = data.draw(st.sampled_from([1, 3000, 4 << 20]))
     drawn = [in_layout(v, data.draw(layouts)) for v in case.operands()]
     biases = {"fprop": numbers(1, case.outputs), "dgrad": numbers(2, case.inputs)}
-    routines = {"dgrad"} if name == "residues" else {"fprop", "dgrad"}
+    routines = {"fprop", "dgrad"} & set(routines_of(name))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "CHUNK_BYTES", bytes_of_a_chunk)
         for dtype in ("float32", "float64", "complex128"):
@@ -114,6 +121,12 @@ def test_nan_infinity_and_zero_are_what_they_are_alone(f):
     y = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-45], np.float32)
     expected = after(f, y)
     assert_same(finished(y, f), expected)
+
+
+def test_integers_become_the_floats_that_the_activation_gives():
+    x, w = -3 * np.ones((1, 1, 4, 4), int), np.ones((1, 1, 3, 3), int)
+    f = Activation("leaky_relu", 0.1)
+    assert_same(cpu.fprop(Geometry(4, 4, 3, 3), x, w, activation=f), np.full((1, 1, 2, 2), -2.7))
 
 
 def test_a_slope_of_zero_is_a_relu():

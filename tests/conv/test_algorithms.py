@@ -123,7 +123,7 @@ def forced(name, case, dtype, routines):
 
 
 def routines_of(name):
-    return ("dgrad",) if name == "residues" else ROUTINES
+    return ("dgrad",) if name in ("residues", "planar") else ROUTINES
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def computed(name, case, x, w, y, a=None, b=None):
     """What the algorithm gives by routine; ``a`` and ``b`` are the biases of x and y."""
     g, found = case.geometry, {}
     with forced(name, case, x.dtype, routines_of(name)), poisoned_memory():
-        if name != "residues":
+        if "fprop" in routines_of(name):
             found["fprop"] = cpu.fprop(g, x, w, b)
             found["wgrad"] = cpu.wgrad(g, x, y)
         found["dgrad"] = cpu.dgrad(g, y, w, a)
@@ -231,6 +231,17 @@ def test_an_empty_batch_gives_no_images_and_a_zero_filter_gradient(name, data):
     for routine, got in computed(name, case, x, w, y).items():
         shape = {"fprop": y, "dgrad": x, "wgrad": w}[routine].shape
         assert_array_equal(got, np.zeros(shape))
+
+
+@pytest.mark.parametrize("channels", [(16, 0), (0, 4), (0, 0)], ids=str)
+def test_without_channels_there_is_nothing_or_zeros(channels):
+    """Of a size at which each algorithm would be chosen."""
+    c, k = channels
+    for g in (Geometry(32, 32, 3, 3, pad=(1,) * 4), Geometry(32, 32, 5, 5, pad=(2,) * 4)):
+        x, w, y = np.ones((4, c, g.H, g.W)), np.ones((k, c, g.R, g.S)), np.ones((4, k, g.P, g.Q))
+        assert_array_equal(cpu.fprop(g, x, w), np.zeros(y.shape))
+        assert_array_equal(cpu.dgrad(g, y, w), np.zeros(x.shape))
+        assert_array_equal(cpu.wgrad(g, x, y), np.zeros(w.shape))
 
 
 @ALL

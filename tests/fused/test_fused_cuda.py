@@ -97,7 +97,7 @@ GRADIENTS = {  # arrays, the formula, the kernel
 
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 4), (), (1,)])
 @pytest.mark.parametrize("name", GRADIENTS)
-def test_gradients_that_only_a_gpu_computes_in_one_go(launched, name, shape):
+def test_gradients_that_a_gpu_computes_in_one_launch(launched, name, shape):
     """They are the formulas, also for a g that lies otherwise in memory; nothing else changes."""
     count, formula, kernel = GRADIENTS[name]
     arrays = [np.asarray(draw(i, *shape)) for i in range(count)]

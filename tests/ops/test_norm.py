@@ -211,3 +211,11 @@ def test_dropout_repeats_with_its_generator_and_moves_the_default_one():
     a = dropout(x)
     minigan.manual_seed(4)
     assert_array_equal(dropout(x).numpy(), a.numpy())
+
+
+def test_a_bias_alone_may_want_a_gradient():
+    """Its is the sum, for which the images are not kept."""
+    x, w = minigan.tensor(numbers(0, (8, 3))), minigan.ones(3)
+    b = minigan.zeros(3, requires_grad=True)
+    minigan.batch_norm(x, None, None, w, b, training=True).sum().backward()
+    np.testing.assert_array_equal(b.grad.numpy(), np.full(3, 8.0, np.float32))
