@@ -17,7 +17,7 @@ from strategies import Convolution, convolutions, in_layout, layouts, seeds
 
 import minigan
 from minigan import gradcheck
-from minigan.conv import Geometry, algorithm, cpu, dense, layout, residues, winograd
+from minigan.conv import Activation, Geometry, algorithm, cpu, dense, layout, residues, winograd
 from minigan.conv.dense_plan import plan_of
 from minigan.conv.tiles import Plan
 from minigan.cpu import memory, threads
@@ -239,8 +239,12 @@ def test_without_channels_there_is_nothing_or_zeros(channels):
     c, k = channels
     for g in (Geometry(32, 32, 3, 3, pad=(1,) * 4), Geometry(32, 32, 5, 5, pad=(2,) * 4)):
         x, w, y = np.ones((4, c, g.H, g.W)), np.ones((k, c, g.R, g.S)), np.ones((4, k, g.P, g.Q))
-        assert_array_equal(cpu.fprop(g, x, w), np.zeros(y.shape))
+        of_x, of_y = np.arange(c) - 2.0, np.arange(k) - 2.0  # biases
+        for b, rectified in ((None, 0 * of_y), (of_y, of_y.clip(0))):
+            found = cpu.fprop(g, x, w, b, activation=Activation("relu"))
+            assert_array_equal(found, np.zeros(y.shape) + rectified.reshape(-1, 1, 1))
         assert_array_equal(cpu.dgrad(g, y, w), np.zeros(x.shape))
+        assert_array_equal(cpu.dgrad(g, y, w, of_x), np.zeros(x.shape) + of_x.reshape(-1, 1, 1))
         assert_array_equal(cpu.wgrad(g, x, y), np.zeros(w.shape))
 
 
