@@ -182,8 +182,8 @@ class Worker:
         self.process = subprocess.Popen(
             command, env=environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=errors, text=True
         )
-        self.engine = engine
-        self.rate = self.ask("product", 0)
+        self.engine, self.rate = engine, None
+        self.rate = self.ask("product", 0)  # when that is known the process has begun
 
     def ask(self, name: str, rounds: int) -> Any:
         """Its answer about a layer or the product."""
@@ -192,7 +192,7 @@ class Worker:
         line = self.process.stdout.readline()
         if line:
             return json.loads(line)
-        if self.engine == "minigan" or getattr(self, "rate", None):
+        if self.engine == "minigan" or self.rate:
             raise SystemExit(f"benchmarks.conv: {self.engine} ended with {self.process.wait()}")
         return {}
 

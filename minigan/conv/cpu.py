@@ -70,6 +70,7 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
     if name == "planar":
         return c > 1 and pixels >= 1024 and g.R * g.S > 1
     if name == "thin":
+        # residues.py copies the pixels under a filter at once, the planes take a copy for each tap
         by_residues = routine == "dgrad" and g.stride == (1, 1) and g.R * g.S > 16
         return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1 and not by_residues
     if name == "dense":  # where tiles are few, large filters are fetched too often

@@ -30,13 +30,7 @@ def _filters(w: np.ndarray, groups: int) -> np.ndarray:
     return np.ascontiguousarray(w.reshape(groups, k // groups, r, s).transpose(2, 3, 0, 1))
 
 
-def fprop(
-    g: Geometry,
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(the convolution of x (N, C, H, W) with w (K, 1, R, S), plus b (K,)): (N, K, P, Q)."""
     (n, c), k = x.shape[:2], w.shape[0]
     dtype, taps = np.result_type(x, w), _filters(w, g.groups)
@@ -57,13 +51,7 @@ def fprop(
     return nchw(y)
 
 
-def dgrad(
-    g: Geometry,
-    y: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(the adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, 1, R, S), plus b (C,))."""
     (n, k), c = y.shape[:2], g.groups
     dtype, taps = np.result_type(y, w), _filters(w, g.groups)
@@ -84,7 +72,7 @@ def dgrad(
     return nchw(x)
 
 
-def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def wgrad(g: Geometry, x, y) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
     (n, c), k = x.shape[:2], y.shape[1]
     dtype = np.result_type(x, y)

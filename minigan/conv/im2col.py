@@ -50,13 +50,7 @@ def _by_group(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         products.matmul(left, right, result)
 
 
-def fprop(
-    g: Geometry,
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(x ∗ w + b), of x (N, C, H, W), w (K, C/groups, R, S) and b (K,): (N, K, P, Q)."""
     n, k = x.shape[0], w.shape[0]
     dtype = np.result_type(x, w)
@@ -78,7 +72,7 @@ def fprop(
     return nchw(y)
 
 
-def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def wgrad(g: Geometry, x, y) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
     n, c, k = x.shape[0], x.shape[1] // g.groups, y.shape[1]
     dtype = np.result_type(x, y)
@@ -105,13 +99,7 @@ def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return w.reshape(k, c, g.R, g.S)
 
 
-def dgrad(
-    g: Geometry,
-    y: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(the adjoint of ∗ w, at y (N, K, P, Q), plus b (C,)), of w (K, C/groups, R, S)."""
     n, c = y.shape[0], w.shape[1] * g.groups
     dtype = np.result_type(y, w)

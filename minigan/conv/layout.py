@@ -142,11 +142,10 @@ def matrix(view: np.ndarray) -> np.ndarray:
     """Windows as (groups, pixels, taps·C/groups): a row for each filter position."""
     groups, n, p, q, r, s, c = view.shape
     columns = scratch("columns", view.shape, view.dtype)
-    if view.size:
-        # The pixels of a filter's row lie side by side: as one item they are copied at once.
-        run = s * c if view.strides[5] == c * view.itemsize else c
-        seen, item = view.reshape(*view.shape[:5], -1, run), f"V{run * view.itemsize}"
-        np.copyto(columns.reshape(seen.shape).view(item), seen.view(item))
+    # The pixels of a filter's row lie side by side: as one item they are copied at once.
+    run = s * c if view.strides[5] == c * view.itemsize else c
+    seen, item = view.reshape(*view.shape[:5], -1, run), f"V{run * view.itemsize}"
+    np.copyto(columns.reshape(seen.shape).view(item), seen.view(item))
     return columns.reshape(groups, n * p * q, r * s * c)
 
 

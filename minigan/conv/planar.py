@@ -59,13 +59,7 @@ def _residue(g: Geometry, a: int, b: int, planes: np.ndarray) -> tuple[tuple, tu
     return tuple(here), tuple(there)
 
 
-def dgrad(
-    g: Geometry,
-    y: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(the adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,))."""
     n, c = y.shape[0], w.shape[1]
     dtype, filters = np.result_type(y, w), filter_matrix(w, 1)[0]

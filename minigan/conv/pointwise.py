@@ -35,29 +35,17 @@ def _times(x: np.ndarray, matrix: np.ndarray, b: np.ndarray | None, f: Activatio
     return nchw(y)
 
 
-def fprop(
-    g: Geometry,
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(the convolution of x (N, C, H, W) with w (K, C, 1, 1), plus b (K,)): (N, K, H, W)."""
     return _times(x, w[:, :, 0, 0].T, b, f)
 
 
-def dgrad(
-    g: Geometry,
-    y: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(the adjoint of ``fprop`` in x, from y (N, K, H, W) and w (K, C, 1, 1), plus b (C,))."""
     return _times(y, w[:, :, 0, 0], b, f)
 
 
-def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def wgrad(g: Geometry, x, y) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, H, W)."""
     c, k = x.shape[1], y.shape[1]
     left, right = (copies.contiguous(nhwc(v)).reshape(-1, v.shape[1]) for v in (x, y))

@@ -71,13 +71,7 @@ def _by_columns(image, start, count, taps, step) -> np.ndarray:
     return matrix(windows(rows, (0, 0), (1, 1), count, (1, s), (1, step[1]), 1))
 
 
-def dgrad(
-    g: Geometry,
-    y: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(the adjoint of ∗ w, at y (N, K, P, Q), plus b (C,)), of w (K, C/groups, R, S)."""
     n, c, k = y.shape[0], w.shape[1] * g.groups, w.shape[0]
     dtype = np.result_type(y, w)
@@ -116,15 +110,14 @@ def dgrad(
                 else:
                     columns = matrix(windows(image, start, (1, 1), count, some, step, g.groups))
                 class_filters = filters[tuple(tap_r), tuple(tap_s)]
+                shape = g.groups, columns.shape[1], w.shape[1]
                 if g.groups == 1 and target.flags.c_contiguous:  # whole rows, as with stride 1
-                    np.matmul(columns[0], class_filters[0], out=target.reshape(columns.shape[1], c))
-                    end(target, b, f)
-                    continue
-                product = scratch("product", (g.groups, columns.shape[1], w.shape[1]), dtype)
-                np.matmul(columns, class_filters, out=product)
-                made = product.transpose(1, 0, 2).reshape(target.shape)
-                end(made, b, f)
-                target[...] = made
+                    np.matmul(columns, class_filters, out=target.reshape(shape))
+                else:
+                    product = scratch("product", shape, dtype)
+                    np.matmul(columns, class_filters, out=product)
+                    target[...] = product.transpose(1, 0, 2).reshape(target.shape)
+                end(target, b, f)
 
     parallel(task, len(batches))
     return nchw(x)

@@ -70,13 +70,7 @@ def _batches(g: Geometry, n: int, c: int, k: int, dtype: np.dtype) -> list[slice
     return chunks(n, g.H * g.W * (g.R * g.S * k + c) * dtype.itemsize)
 
 
-def fprop(
-    g: Geometry,
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(the convolution of x (N, C, H, W) with w (K, C, R, S), plus b (K,)): (N, K, P, Q)."""
     (n, c), k = x.shape[:2], w.shape[0]
     dtype, filters = np.result_type(x, w), _filters(w)
@@ -102,13 +96,7 @@ def fprop(
     return y
 
 
-def dgrad(
-    g: Geometry,
-    y: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None = None,
-    f: Activation = NONE,
-) -> np.ndarray:
+def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(the adjoint of ``fprop`` in x, from y (N, K, P, Q) and w (K, C, R, S), plus b (C,))."""
     (n, k), c = y.shape[:2], w.shape[1]
     dtype, filters = np.result_type(y, w), _filters(w)
@@ -124,7 +112,7 @@ def dgrad(
     return nchw(x)
 
 
-def wgrad(g: Geometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def wgrad(g: Geometry, x, y) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
     (n, c), k = x.shape[:2], y.shape[1]
     dtype = np.result_type(x, y)
