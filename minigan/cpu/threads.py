@@ -10,6 +10,7 @@ way) and gets back afterwards what the user had set.  Where it cannot be told, a
 
 from __future__ import annotations
 
+import _thread
 import contextvars
 import itertools
 import os
@@ -105,6 +106,7 @@ class _Job:
 
 
 def _serve(jobs: SimpleQueue) -> None:
+    threading.current_thread().name = "minigan-worker"
     while True:
         jobs.get().help()
 
@@ -118,7 +120,7 @@ class _Team:
 
     def start_afresh(self) -> None:
         """No workers yet (also in a forked process, where threads do not live on)."""
-        self.workers: list[threading.Thread] = []
+        self.workers: list[int] = []  # their identifiers
         self.jobs: SimpleQueue[_Job] = SimpleQueue()
         self.free = threading.Lock()
 
@@ -133,9 +135,9 @@ class _Team:
                 errors.append(error)
 
         while len(self.workers) < self.size - 1:
-            options = {"target": _serve, "args": (self.jobs,), "daemon": True}
-            worker = threading.Thread(name="minigan-worker", **options)
-            worker.start()
+            # Not threading.Thread: its start() waits for the thread by a condition, and an interrupt
+            # at the wrong moment of that wait comes out as "RuntimeError: release unlocked lock".
+            worker = _thread.start_new_thread(_serve, (self.jobs,))
             self.workers.append(worker)  # last: an interrupt may cost one too many, never one
         jobs = [_Job(work) for _ in range(min(self.size, count) - 1)]
         try:

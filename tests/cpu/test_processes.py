@@ -103,9 +103,13 @@ print("done")
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system")
 def test_interrupts_at_any_moment_leave_the_threads_usable():
-    """A signal like Ctrl-C after 0 to 0.2 ms of short loops, 500 times: all three threads serve."""
+    """A signal like Ctrl-C after 0 to 0.2 ms of short loops, 500 times: all three threads serve.
+
+    In the first 150 times the workers are still to be started.
+    """
     program = """
 import random, signal
+from minigan.cpu.threads import _team
 
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 hits, running = 0, []
@@ -122,7 +126,9 @@ def until_interrupted():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
-for _ in range(500):
+for i in range(500):
+    if i < 150:
+        _team.start_afresh()
     try:
         until_interrupted()
     except KeyboardInterrupt:
@@ -138,15 +144,16 @@ print("done")
 def test_an_interrupt_while_a_thread_is_started_costs_no_thread(moment):
     """The first worker's start is broken off; the next loop still has three threads."""
     program = f"""
-start = threading.Thread.start
+import _thread
+start = _thread.start_new_thread
 
-def interrupted(thread):
-    threading.Thread.start = start
+def interrupted(*arguments):
+    _thread.start_new_thread = start
     if "{moment}" == "after":
-        thread.start()
+        start(*arguments)
     raise KeyboardInterrupt
 
-threading.Thread.start = interrupted
+_thread.start_new_thread = interrupted
 try:
     parallel(lambda i: None, 3)
 except KeyboardInterrupt:
