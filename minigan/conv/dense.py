@@ -26,18 +26,20 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..cpu import copies, memory
+from ..cpu.blocks import multiply, multiply_long
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation, end
 from .dense_filters import filters, filters_back
 from .dense_plan import Plan, plan_of
 from .geometry import Geometry
 from .kept import NOTHING, Kept
-from .layout import nchw, nhwc
+from .layout import PIECES, nchw, nhwc
 
 KEY = 0  # under which transforms are kept: winograd.py uses its M
 PIECE_BYTES = 64 << 20  # of transforms of images at a time
-TASK_BYTES = 1 << 20  # of blocks that are transformed by one call
-SMALL = 1 << 23  # multiplications of a place
+TASK_BYTES = 2 << 20  # of blocks that are transformed by one call
+CALL = 1 << 24  # multiplications by one call, about, but
+CALLS = 8  # at least, for threads to share
 
 
 def fits(g: Geometry) -> bool:
@@ -132,7 +134,7 @@ def _by_place(plan: Plan, v: np.ndarray) -> np.ndarray:
 
 def _multiply(plan: Plan, v: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
     left, products = _by_place(plan, v), _by_place(plan, out)
-    _by_places(left, u, lambda some: np.matmul(left[some], u[some], out=products[some]))
+    _by_places(left, u, lambda some: multiply(left[some], u[some], products[some]))
 
 
 def _add_products(
@@ -141,19 +143,20 @@ def _add_products(
     """total (places, s·s·C, K) += vᵀ given, summed over images and tiles; if ``first``, set."""
     left, right = _by_place(plan, v).transpose(0, 2, 1), _by_place(plan, given)
 
-    def multiply(some: slice) -> None:
+    def task(some: slice) -> None:
         if first:
-            np.matmul(left[some], right[some], out=total[some])
+            multiply_long(left[some], right[some], total[some])
         else:
             product = scratch("product", total[some].shape, total.dtype)
-            total[some] += np.matmul(left[some], right[some], out=product)
+            multiply_long(left[some], right[some], product)
+            total[some] += product
 
-    _by_places(left, right, multiply)
+    _by_places(left, right, task)
 
 
 def _by_places(left: np.ndarray, right: np.ndarray, task: Callable[[slice], None]) -> None:
-    """task(places), two of small ones: between calls threads wait for the interpreter's lock."""
-    step = 2 if left[0].size * right.shape[2] < SMALL else 1
+    """task(places), some of small ones: between calls threads wait for the interpreter's lock."""
+    step = max(1, min(CALL // (left[0].size * right.shape[2]), -(-len(left) // CALLS)))
     parallel(lambda i: task(slice(i * step, i * step + step)), -(-len(left) // step))
 
 
@@ -162,7 +165,7 @@ def _by_places(left: np.ndarray, right: np.ndarray, task: Callable[[slice], None
 
 def _by_images(n: int, bytes_per_image: int, task: Callable[[slice], None]) -> None:
     """task(images) for a few images at a time."""
-    step = max(1, min(TASK_BYTES // bytes_per_image, -(-n // 4)))
+    step = max(1, min(TASK_BYTES // bytes_per_image, -(-n // PIECES)))
     parallel(lambda i: task(slice(i * step, min((i + 1) * step, n))), -(-n // step))
 
 

@@ -5,9 +5,7 @@ One product with the filter matrix gives the output; the same matrix, transposed
 gradient gives the filter gradient.  A pixel is copied R·S/stride² times, so the batch is cut into
 chunks whose matrix stays in cache, and threads take whole chunks.
 
-For dgrad the product comes first: each output's gradient times the filter matrix gives a row of
-contributions, and each tap's are added into place ("col2im").  With few channels in x the matrix
-is the smaller of the two sides, and this is the cheaper way; see residues.py for the other.
+For dgrad the product comes first and its results are added into place: see col2im.py.
 """
 
 from __future__ import annotations
@@ -15,8 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..cpu import memory, products
+from ..cpu.blocks import multiply, multiply_long
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation, end
+from .col2im import dgrad
 from .geometry import Geometry
 from .layout import (
     PARTS,
@@ -28,15 +28,20 @@ from .layout import (
     matrix,
     nchw,
     pixels,
-    unframed,
+    row_chunks,
     windows,
 )
 
+__all__ = ["dgrad", "fprop", "wgrad"]
 
-def _columns(g: Geometry, x: np.ndarray) -> np.ndarray:
-    """(groups, N·P·Q, R·S·C/groups)."""
-    image = framed(x, *image_frame(g))
-    return matrix(windows(image, (0, 0), g.stride, (g.P, g.Q), (g.R, g.S), g.dilation, g.groups))
+
+def _columns(g: Geometry, x: np.ndarray, rows: slice) -> np.ndarray:
+    """(groups, N·rows·Q, R·S·C/groups), for some rows of outputs."""
+    (top, left), (height, width) = image_frame(g)
+    first, count = rows.start * g.stride[0] - top, rows.stop - rows.start
+    size = height - (g.P - count) * g.stride[0], width
+    image = framed(x[:, :, max(first, 0) :], (max(-first, 0), left), size)
+    return matrix(windows(image, (0, 0), g.stride, (count, g.Q), (g.R, g.S), g.dilation, g.groups))
 
 
 def _bytes(g: Geometry, channels: int, dtype: np.dtype) -> int:
@@ -56,19 +61,22 @@ def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
     dtype = np.result_type(x, w)
     filters = filter_matrix(w, g.groups)
     y = memory.empty((n, g.P, g.Q, k), dtype)
-    batches = chunks(n, _bytes(g, x.shape[1], dtype))
-    multiply = np.matmul if len(batches) > 1 else products.matmul
+    per_image = _bytes(g, x.shape[1], dtype)
+    rows = row_chunks(g.P, per_image)
+    pieces = [(batch, some) for batch in chunks(n, per_image) for some in rows]
+    product_of = multiply if len(pieces) > 1 else products.matmul
 
     def task(i: int) -> None:
-        columns, out = _columns(g, x[batches[i]]), y[batches[i]].reshape(-1, k)
+        batch, some = pieces[i]
+        columns, out = _columns(g, x[batch], some), y[batch, some].reshape(-1, k)
         if g.groups == 1:
-            multiply(columns[0], filters[0], out=out)
+            product_of(columns[0], filters[0], out)
         else:
             product = np.matmul(columns, filters)
             out.reshape(len(out), g.groups, -1)[...] = product.transpose(1, 0, 2)
         end(out, b, f)
 
-    parallel(task, len(batches))
+    parallel(task, len(pieces))
     return nchw(y)
 
 
@@ -80,16 +88,16 @@ def wgrad(g: Geometry, x, y) -> np.ndarray:
     parts = min(PARTS, len(batches))
     shape = (g.groups, g.R * g.S * c, k // g.groups)
     sums = memory.empty((max(parts, 1), *shape), dtype)
-    multiply = np.matmul if parts > 1 else _by_group
+    product_of = multiply_long if parts > 1 else _by_group
 
     def task(part: int) -> None:
         for j, batch in enumerate(batches[part::parts]):
-            columns = _columns(g, x[batch]).transpose(0, 2, 1)
+            columns = _columns(g, x[batch], slice(0, g.P)).transpose(0, 2, 1)
             if j == 0:
-                multiply(columns, pixels(y[batch], g.groups), out=sums[part])
+                product_of(columns, pixels(y[batch], g.groups), sums[part])
             else:
                 product = scratch("product", shape, dtype)
-                np.matmul(columns, pixels(y[batch], g.groups), out=product)
+                multiply_long(columns, pixels(y[batch], g.groups), product)
                 sums[part] += product
 
     parallel(task, parts)
@@ -97,36 +105,3 @@ def wgrad(g: Geometry, x, y) -> np.ndarray:
         sums[0] += other
     w = sums[0].reshape(g.groups, g.R, g.S, c, k // g.groups).transpose(0, 4, 3, 1, 2)
     return w.reshape(k, c, g.R, g.S)
-
-
-def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
-    """f(the adjoint of ∗ w, at y (N, K, P, Q), plus b (C,)), of w (K, C/groups, R, S)."""
-    n, c = y.shape[0], w.shape[1] * g.groups
-    dtype = np.result_type(y, w)
-    filters = filter_matrix(w, g.groups).transpose(0, 2, 1)
-    x = memory.empty((n, g.H, g.W, c), dtype)
-    before, size = image_frame(g)
-    batches = chunks(n, _bytes(g, c, dtype))
-    multiply = np.matmul if len(batches) > 1 else _by_group
-    # taps that read pixels side by side are added at once; single channels by rows of outputs
-    beside = g.stride[1] if g.dilation[1] == 1 and c > 1 else 1
-
-    def task(index: int) -> None:
-        batch = batches[index]
-        count = batch.stop - batch.start
-        product = scratch("columns", (g.groups, count * g.P * g.Q, filters.shape[2]), dtype)
-        multiply(pixels(y[batch], g.groups), filters, out=product)
-        shape = (g.groups, count, g.P, g.Q, g.R, g.S, w.shape[1])
-        taps = product.reshape(shape)
-        frame = scratch("frame", (count, *size, c), dtype)
-        frame[...] = 0
-        for r in range(g.R):
-            for s in range(0, g.S, beside):
-                added = taps[:, :, :, :, r : r + 1, s : s + beside]
-                start, some = (r * g.dilation[0], s * g.dilation[1]), (1, added.shape[5])
-                seen = windows(frame, start, g.stride, (g.P, g.Q), some, (1, 1), g.groups)
-                np.add(seen, added, out=seen)
-        unframed(frame, before, x[batch], b, f)
-
-    parallel(task, len(batches))
-    return nchw(x)

@@ -18,7 +18,7 @@ from .geometry import Geometry
 
 CHUNK_BYTES = 4 << 20  # of working memory for the images that are treated at a time
 SMALL_BYTES = 1 << 18  # so little is not worth sharing
-PIECES = 4  # else there are at least so many pieces, for the threads to share
+PIECES = 2  # at least so many pieces otherwise, for threads to share
 PARTS = 4  # sums over the batch are made in this many parts, whatever the number of threads
 ROWS = 512  # the least rows of a product that is added to a sum: below, the adding costs more
 
@@ -34,6 +34,12 @@ def chunks(n: int, bytes_per_image: int, least: int = 1) -> list[slice]:
         pieces = -(-pieces // PIECES) * PIECES
     step = max(1, least, -(-n // pieces))  # pieces of one size, but for the last
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
+
+
+def row_chunks(rows: int, bytes_per_image: int) -> list[slice]:
+    """An image's rows of outputs, in pieces where it is larger than a chunk."""
+    pieces = min(rows, -(-max(bytes_per_image, 1) // CHUNK_BYTES))
+    return [slice(rows * i // pieces, rows * (i + 1) // pieces) for i in range(pieces)]
 
 
 def summed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..cpu import copies, memory
+from ..cpu.blocks import multiply, multiply_long
 from ..cpu.threads import parallel
 from .activation import NONE, Activation, end
 from .geometry import Geometry
@@ -28,7 +29,7 @@ def _times(x: np.ndarray, matrix: np.ndarray, b: np.ndarray | None, f: Activatio
 
     def task(i: int) -> None:
         out = y[batches[i]].reshape(-1, matrix.shape[1])
-        np.matmul(copies.contiguous(nhwc(x[batches[i]])).reshape(-1, c), matrix, out=out)
+        multiply(copies.contiguous(nhwc(x[batches[i]])).reshape(-1, c), matrix, out)
         end(out, b, f)
 
     parallel(task, len(batches))
@@ -55,7 +56,7 @@ def wgrad(g: Geometry, x, y) -> np.ndarray:
 
     def task(i: int) -> None:
         part = slice(bounds[i], bounds[i + 1])
-        np.matmul(left[part].T, right[part], out=sums[i])
+        multiply_long(left[part].T, right[part], sums[i])
 
     parallel(task, parts)
     for other in sums[1:]:

@@ -17,6 +17,7 @@ from math import gcd
 import numpy as np
 
 from ..cpu import memory
+from ..cpu.blocks import multiply
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation, end
 from .geometry import Geometry
@@ -112,10 +113,10 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
                 class_filters = filters[tuple(tap_r), tuple(tap_s)]
                 shape = g.groups, columns.shape[1], w.shape[1]
                 if g.groups == 1 and target.flags.c_contiguous:  # whole rows, as with stride 1
-                    np.matmul(columns, class_filters, out=target.reshape(shape))
+                    multiply(columns, class_filters, target.reshape(shape))
                 else:
                     product = scratch("product", shape, dtype)
-                    np.matmul(columns, class_filters, out=product)
+                    multiply(columns, class_filters, product)
                     target[...] = product.transpose(1, 0, 2).reshape(target.shape)
                 end(target, b, f)
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..cpu import memory
+from ..cpu.blocks import multiply, multiply_long
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation, end
 from .geometry import Geometry
@@ -67,7 +68,7 @@ def _planes(g: Geometry, y: np.ndarray) -> np.ndarray:
 
 
 def _batches(g: Geometry, n: int, c: int, k: int, dtype: np.dtype) -> list[slice]:
-    return chunks(n, g.H * g.W * (g.R * g.S * k + c) * dtype.itemsize)
+    return chunks(n, g.H * g.W * (g.R * g.S * k + c) * dtype.itemsize // 2)  # few, large pieces
 
 
 def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
@@ -82,7 +83,7 @@ def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
         out = y[batches[i]]
         product = scratch("product", (len(out), g.H, g.W, g.R * g.S, k), dtype)
         rows = product.reshape(len(out) * g.H * g.W, len(filters))
-        np.matmul(pixels(x[batches[i]], 1)[0], right, out=rows)
+        multiply(pixels(x[batches[i]], 1)[0], right, rows)
         sums = scratch("sums", (k, len(out), g.P, g.Q), dtype)
         sums[...] = 0 if b is None else b.reshape(k, 1, 1, 1)
         taps = product.transpose(3, 4, 0, 1, 2)
@@ -105,7 +106,7 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
 
     def task(i: int) -> None:
         out = x[batches[i]].reshape(-1, c)
-        np.matmul(_planes(g, y[batches[i]]).T, filters, out=out)
+        multiply(_planes(g, y[batches[i]]).T, filters, out)
         end(out, b, f)
 
     parallel(task, len(batches))
@@ -119,7 +120,9 @@ def wgrad(g: Geometry, x, y) -> np.ndarray:
     batches = _batches(g, n, c, k, dtype)
 
     def term(batch: slice) -> np.ndarray:
-        return _planes(g, y[batch]) @ pixels(x[batch], 1)[0]
+        product = scratch("product", (g.R * g.S * k, c), dtype)
+        multiply_long(_planes(g, y[batch]), pixels(x[batch], 1)[0], product)
+        return product
 
     total = summed(batches, (g.R * g.S * k, c), dtype, term)
     w = total.reshape(g.R, g.S, k, c).transpose(0, 1, 3, 2)

@@ -34,6 +34,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..cpu import memory
+from ..cpu.blocks import multiply
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation, end
 from .geometry import Geometry
@@ -74,7 +75,7 @@ def fprop(g: Geometry, x, w, b=None, f: Activation = NONE, kept: Kept = NOTHING)
         v = scratch("v", shape, dtype) if all_v is None else all_v[:, :, batches[i]]
         plan.input(x[batches[i]], v)
         products = scratch("products", (*tiles, k), dtype)
-        np.matmul(v.reshape(*tiles[:2], -1, cc), u, out=products.reshape(*tiles[:2], -1, k))
+        multiply(v.reshape(*tiles[:2], -1, cc), u, products.reshape(*tiles[:2], -1, k))
         fits = out.shape[1:3] == plan.size
         whole = out if fits else scratch("frame", (len(out), *plan.size, k), dtype)
         plan.output(products, whole)
@@ -104,7 +105,7 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE, kept: Kept = NOTHING)
         )
         plan.output_back(plan.outputs(y[batches[i]]), given)
         v = scratch("v", (*tiles, plan.s, plan.s * c), dtype)
-        np.matmul(given.reshape(*tiles[:2], -1, k), u, out=v.reshape(*tiles[:2], -1, cc))
+        multiply(given.reshape(*tiles[:2], -1, k), u, v.reshape(*tiles[:2], -1, cc))
         frame = scratch("frame", (len(out), *plan.frame, c), dtype)
         plan.input_back(v, frame)
         unframed(frame, (g.pad[0], g.pad[2]), out, b, f)

@@ -16,7 +16,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from math import prod
 from queue import SimpleQueue
 from typing import Any
@@ -135,8 +135,8 @@ class _Team:
                 errors.append(error)
 
         while len(self.workers) < self.size - 1:
-            # Not threading.Thread: its start() waits for the thread by a condition, and an interrupt
-            # at the wrong moment of that wait comes out as "RuntimeError: release unlocked lock".
+            # Not threading.Thread: its start() waits for the thread in Python, where an interrupt
+            # at a bad moment comes out as "RuntimeError: release unlocked lock".
             worker = _thread.start_new_thread(_serve, (self.jobs,))
             self.workers.append(worker)  # last: an interrupt may cost one too many, never one
         jobs = [_Job(work) for _ in range(min(self.size, count) - 1)]
@@ -165,7 +165,6 @@ class _OneBlasThread:
     """A block in which BLAS uses one thread, where its library lets that be set."""
 
     def __init__(self):
-        self.libraries: list[Any] | None = None
         self.before: list[int] = []
         self.start_afresh()
 
@@ -179,9 +178,7 @@ class _OneBlasThread:
             self.depth += 1
             if self.depth > 1:
                 return
-            if self.libraries is None:
-                self.libraries = _blas_libraries()
-            self.before = [library.get_num_threads() for library in self.libraries]
+            self.before = [library.get_num_threads() for library in blas_libraries()]
             self._set([1] * len(self.before))
 
     def __exit__(self, *exc: object) -> None:
@@ -191,12 +188,14 @@ class _OneBlasThread:
                 self._set(self.before)
 
     def _set(self, numbers: list[int]) -> None:
-        for library, number in zip(self.libraries, numbers, strict=True):
+        for library, number in zip(blas_libraries(), numbers, strict=True):
             if library.get_num_threads() != number:
                 library.set_num_threads(number)
 
 
-def _blas_libraries() -> list[Any]:
+@lru_cache(maxsize=1)
+def blas_libraries() -> list[Any]:
+    """What can be told to the BLAS libraries of this process: threadpoolctl's controllers."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:

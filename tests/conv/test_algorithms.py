@@ -4,11 +4,12 @@ Geometries are drawn from each algorithm's own domain.  Operands are small integ
 loops are exact and serve every dtype.
 """
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from blocks import tiny_blocks
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -17,7 +18,17 @@ from strategies import Convolution, convolutions, in_layout, layouts, seeds
 
 import minigan
 from minigan import gradcheck
-from minigan.conv import Activation, Geometry, algorithm, cpu, dense, layout, residues, winograd
+from minigan.conv import (
+    Activation,
+    Geometry,
+    algorithm,
+    col2im,
+    cpu,
+    dense,
+    layout,
+    residues,
+    winograd,
+)
 from minigan.conv.dense_plan import plan_of
 from minigan.conv.tiles import Plan
 from minigan.cpu import memory, threads
@@ -185,11 +196,12 @@ def tolerances(name, case, x, w, y, dtype):
 @settings(max_examples=150)
 @given(data=st.data())
 def test_every_algorithm_is_the_seven_loops(name, data):
-    """fprop, dgrad (both with bias) and wgrad, in every dtype, cut into pieces of any size.
+    """fprop, dgrad (both with bias) and wgrad, in every dtype, cut into pieces of any size, and
+    products into blocks.
 
     With the bias ``a`` of the image and ``b`` of the output:  fprop + b, dgrad + a.
     """
-    case = data.draw(DOMAINS[name])
+    case, tiny = data.draw(DOMAINS[name]), data.draw(st.booleans())
     x, w, y = case.operands(np.int64)
     rng = np.random.default_rng(case.seed)
     a, b = rng.integers(-8, 9, case.inputs), rng.integers(-8, 9, case.outputs)
@@ -205,10 +217,14 @@ def test_every_algorithm_is_the_seven_loops(name, data):
         patch.setattr(dense, "PIECE_BYTES", data.draw(st.sampled_from([1, 3000, 32 << 20])))
         patch.setattr(winograd, "ROWS", data.draw(st.sampled_from([1, 128])))
         patch.setattr(residues, "SHORT", data.draw(st.sampled_from([0, 24])))
+        patch.setattr(col2im, "COLUMNS", data.draw(st.sampled_from([1, 16])))
+        patch.setattr(col2im, "LARGE", data.draw(st.sampled_from([1, 1 << 20])))
+        patch.setattr(dense, "CALL", data.draw(st.sampled_from([1, 1 << 24])))
         for dtype in (np.float32, np.float64, np.complex128):
             factors = (1 + 2j, 3 - 1j, 2 + 1j) if dtype == np.complex128 else (1, 1, 1)
             operands = [(v * f).astype(dtype) for v, f in zip((x, w, y), factors, strict=True)]
-            found = computed(name, case, *operands, a.astype(dtype), b.astype(dtype))
+            with tiny_blocks() if tiny else nullcontext():
+                found = computed(name, case, *operands, a.astype(dtype), b.astype(dtype))
             allowed = tolerances(name, case, x, w, y, dtype)
             products = {
                 "fprop": factors[0] * factors[1],

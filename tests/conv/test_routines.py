@@ -12,7 +12,7 @@ from oracles import convolution_triple
 from strategies import convolutions, in_layout, layouts
 
 from minigan import conv as dispatch
-from minigan.conv import cpu, cuda, im2col, layout, residues
+from minigan.conv import col2im, cpu, cuda, im2col, layout, residues
 from minigan.conv.geometry import Geometry
 
 BACKENDS = pytest.mark.parametrize("backend", [cpu, cuda], ids=["cpu", "cuda"])
@@ -118,7 +118,8 @@ def test_the_size_of_chunks_does_not_matter(case, chunk_bytes):
 def test_chunks_fill_the_cache_and_cover_the_batch(monkeypatch):
     """As many images as fit, at least one; nearly equal pieces."""
     monkeypatch.setattr(layout, "CHUNK_BYTES", 1000)
-    for size, lengths in ((300, [3, 3, 1]), (1000, [1] * 7), (5000, [1] * 7), (1, [7]), (0, [7])):
+    ones = [1] * 7
+    for size, lengths in ((300, [2, 2, 2, 1]), (1000, ones), (5000, ones), (1, [7]), (0, [7])):
         chunks = layout.chunks(7, size)
         assert [c.stop - c.start for c in chunks] == lengths
         assert np.concatenate([np.arange(7)[c] for c in chunks]).tolist() == list(range(7))
@@ -126,9 +127,13 @@ def test_chunks_fill_the_cache_and_cover_the_batch(monkeypatch):
     assert [c.stop - c.start for c in layout.chunks(7, 5000, least=3)] == [3, 3, 1]
     assert [c.stop - c.start for c in layout.chunks(64, 100)] == [8] * 8  # not ten, which fit
     assert [c.stop - c.start for c in layout.chunks(64, 100, least=10)] == [10] * 6 + [4]
+    rows = layout.row_chunks(9, 3001)
+    assert [r.stop - r.start for r in rows] == [2, 2, 2, 3] and rows[0].start == 0
+    assert [layout.row_chunks(9, size) for size in (0, 1000)] == [[slice(0, 9)]] * 2
+    assert len(layout.row_chunks(3, 1 << 20)) == 3
     monkeypatch.setattr(layout, "CHUNK_BYTES", 1 << 30)
     monkeypatch.setattr(layout, "SMALL_BYTES", 100)
-    assert [c.stop - c.start for c in layout.chunks(16, 10)] == [4] * 4  # work for threads
+    assert [c.stop - c.start for c in layout.chunks(16, 10)] == [8] * 2  # work for threads
 
 
 @settings(max_examples=250)
@@ -160,11 +165,13 @@ def test_window_views_stay_inside_their_buffers(case):
     windows = layout.windows
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(im2col, "windows", checking)
+        patch.setattr(col2im, "windows", checking)
         patch.setattr(residues, "windows", checking)
         im2col.fprop(g, x, w)
         im2col.wgrad(g, x, y)
         assert len(checked) == 2
         im2col.dgrad(g, y, w)
+        assert len(checked) > 2
         residues.dgrad(g, y, w)
 
 

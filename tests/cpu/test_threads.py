@@ -196,7 +196,7 @@ class Library:
 def library(monkeypatch):
     """A BLAS that the user has set to five threads, and nobody holds it."""
     library = Library(5)
-    monkeypatch.setattr(one_blas_thread, "libraries", [library])
+    monkeypatch.setattr(threads, "blas_libraries", lambda: [library])
     monkeypatch.setattr(one_blas_thread, "depth", 0)
     return library
 
@@ -231,7 +231,7 @@ def test_a_blas_that_has_one_thread_is_left_alone(library):
 def test_all_works_where_blas_cannot_be_told(monkeypatch):
     """Without threadpoolctl: the import fails, and nothing is set."""
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    monkeypatch.setattr(one_blas_thread, "libraries", None)
+    monkeypatch.setattr(threads, "blas_libraries", threads.blas_libraries.__wrapped__)
     monkeypatch.setattr(one_blas_thread, "depth", 0)
     assert indices(12) == list(range(12))
-    assert one_blas_thread.libraries == []
+    assert threads.blas_libraries() == []

@@ -1,0 +1,97 @@
+"""dgrad by a matrix product whose results are added into place ("col2im").
+
+Each output's gradient times the filter matrix gives R·S·C contributions, and each tap's are added
+to the pixels that the tap has read.  With few channels in x that matrix is smaller than the one of
+residues.py, which gathers first and multiplies then.
+
+Adding a few numbers at a time would take longer than the product.  So taps that read pixels side by
+side, as many as the stride is wide, are added at once.  If they have columns enough for a product
+of their own, its results lie in memory as the pixels do, and whole rows are added at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..cpu import memory, products
+from ..cpu.blocks import multiply
+from ..cpu.threads import parallel, scratch
+from .activation import NONE, Activation
+from .geometry import Geometry
+from .layout import chunks, filter_matrix, image_frame, pixels, unframed, windows
+
+COLUMNS = 16  # of a product, at least: BLAS computes so many together
+LARGE = 1 << 20  # bytes of a single image's working memory from which threads share it
+
+
+def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
+    """f(the adjoint of ∗ w, at y (N, K, P, Q), plus b (C,)), of w (K, C/groups, R, S)."""
+    n, c = y.shape[0], w.shape[1] * g.groups
+    dtype = np.result_type(y, w)
+    x = memory.empty((n, g.H, g.W, c), dtype)
+    (top, left), size = image_frame(g)
+    per_image = 2 * g.P * g.Q * g.R * g.S * c * dtype.itemsize
+    batches = chunks(n, per_image)
+    # Taps a stride apart add to the same rows of pixels: by their rows threads share one image.
+    apart = g.stride[0] if n == 1 and per_image >= LARGE and g.dilation[0] == 1 else 1
+    alone = len(batches) * apart == 1
+    classes = [list(_filters(g, w, first, apart, alone)) for first in range(apart)]
+    if len(batches) > 1:  # as BLAS is fastest with them
+        classes = [[(np.ascontiguousarray(m), taps) for m, taps in parts] for parts in classes]
+    image = memory.empty((1, *size, c), dtype) if apart > 1 else None
+
+    def task(index: int) -> None:
+        batch, first = batches[index // apart], index % apart
+        count = batch.stop - batch.start
+        frame = scratch("frame", (count, *size, c), dtype) if image is None else image
+        frame[:, first::apart] = 0
+        given = pixels(y[batch], g.groups)
+        for filters, taps in classes[first]:
+            shape = g.groups, filters.shape[1], given.shape[1], filters.shape[3]
+            product = scratch("columns", shape, dtype)
+            if alone:
+                for i in range(g.groups):
+                    products.matmul(given[i], filters[i, 0], product[i, 0])
+            else:
+                multiply(given[:, None], filters, product)
+            for i, columns, r, s in taps:
+                added = product[:, i, :, columns]
+                added = added.reshape(g.groups, count, g.P, g.Q, 1, -1, w.shape[1])
+                start, some = (r * g.dilation[0], s * g.dilation[1]), (1, added.shape[5])
+                seen = windows(frame, start, g.stride, (g.P, g.Q), some, (1, 1), g.groups)
+                np.add(seen, added, out=seen)
+        h = (first - top) % apart
+        before = (h + top - first) // apart, left
+        unframed(frame[:, first::apart], before, x[batch, h::apart], b, f)
+
+    parallel(task, len(batches) * apart)
+    return x.transpose(0, 3, 1, 2)
+
+
+def _filters(g: Geometry, w: np.ndarray, first: int, apart: int, alone: bool) -> Iterator[tuple]:
+    """The taps of every ``apart``-th row as matrices (groups, A, K/groups, B), each with a list of
+    (index in A, columns of B, r, s): where a tap is, or several from s on that are added at once.
+    """
+    k, c = len(w) // g.groups, w.shape[1]
+    taps = filter_matrix(w, g.groups).reshape(g.groups, g.R, g.S, c, k)[:, first::apart]
+    rows = range(first, g.R, apart)
+    # single channels are added by rows of outputs anyway
+    beside = g.stride[1] if g.dilation[1] == 1 and w.shape[1] * g.groups > 1 else 1
+    starts = range(0, g.S, beside)
+    if beside * c >= COLUMNS and not alone:
+        for s in starts:
+            some = taps[:, :, s : s + beside]
+            matrix = some.reshape(g.groups, len(rows), some.shape[2] * c, k)
+            yield matrix.swapaxes(2, 3), [(i, slice(None), r, s) for i, r in enumerate(rows)]
+    else:
+        matrix = taps.reshape(g.groups, 1, len(rows) * g.S * c, k)
+        places = []
+        for i, r in enumerate(rows):
+            ends = [(i * g.S + min(s + beside, g.S)) * c for s in starts]
+            places += [
+                (0, slice((i * g.S + s) * c, end), r, s)
+                for s, end in zip(starts, ends, strict=True)
+            ]
+        yield matrix.swapaxes(2, 3), places
