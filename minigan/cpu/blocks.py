@@ -32,7 +32,7 @@ MANY = 1024  # rows, fewer than
 # Long sums
 HEIGHT = 32  # rows of a block, about
 TERMS = 128  # of a block, at least: all the blocks' results are added up
-SUMS = 1 << 15  # results at most, for the same reason
+NARROW = 1 << 22  # n·m² at most: few results n·m to add, few columns m that share the copies
 
 
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
@@ -105,7 +105,7 @@ def _square(n: int, k: int, m: int) -> tuple[int, int]:
 @lru_cache(maxsize=1024)
 def _rows_terms_and_columns(n: int, k: int, m: int) -> tuple[int, int, int]:
     """Of a block of a long sum."""
-    if n * k * m <= BLOCK or n * m > SUMS or not _without_copies():
+    if n * k * m <= BLOCK or n * m * m > NARROW or not _without_copies():
         return n, k, m
     columns = WIDTH if m % WIDTH == 0 else m
     rows = next(rows for rows in range(min(n, HEIGHT), 0, -1) if n % rows == 0)
