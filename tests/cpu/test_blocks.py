@@ -75,7 +75,7 @@ def products(monkeypatch):
     return found
 
 
-SHAPES = [(3136, 16, 64), (1568, 275, 64), (8192, 48, 128), (500, 128, 256)]
+SHAPES = [(3136, 16, 64), (1568, 275, 64), (8192, 48, 128), (500, 256, 128)]
 
 
 @pytest.mark.parametrize(("n", "k", "m"), SHAPES)
