@@ -17,7 +17,7 @@ def tiny_blocks(kernels=True):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (SMALL | LONG).items():
             patch.setattr(blocks, name, value)
-        patch.setattr(blocks, "_without_copies", lambda: kernels)
+        patch.setattr(blocks, "without_copies", lambda: kernels)
         for f in cached:
             f.cache_clear()
         yield

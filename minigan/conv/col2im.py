@@ -23,6 +23,7 @@ from .geometry import Geometry
 from .layout import chunks, filter_matrix, image_frame, pixels, unframed, windows
 
 COLUMNS = 16  # of a product, at least: BLAS computes so many together
+ROWS = 2048  # of a product, for which it pays to put the filters in order
 LARGE = 1 << 20  # bytes of a single image's working memory from which threads share it
 
 
@@ -38,7 +39,7 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     apart = g.stride[0] if n == 1 and per_image >= LARGE and g.dilation[0] == 1 else 1
     alone = len(batches) * apart == 1
     classes = [list(_filters(g, w, first, apart, alone)) for first in range(apart)]
-    if len(batches) > 1:  # as BLAS is fastest with them
+    if n * g.P * g.Q >= ROWS:  # as BLAS is fastest with them
         classes = [[(np.ascontiguousarray(m), taps) for m, taps in parts] for parts in classes]
     image = memory.empty((1, *size, c), dtype) if apart > 1 else None
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from .. import fused
+from ..cpu.blocks import without_copies
 from . import dense, depthwise, im2col, planar, pointwise, residues, thin, winograd
 from .activation import NONE, Activation, finished
 from .geometry import Geometry
@@ -67,23 +68,31 @@ def _gain(g: Geometry, spread: float, c: int, k: int) -> float:
 def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
     """Whether the algorithm is thought to be faster than those below it."""
     pixels = n * g.P * g.Q
-    if name == "planar":
-        return c > 1 and pixels >= 1024 and g.R * g.S > 1
+    many = pixels >= (1024 if routine == "dgrad" else 512)
+    if name == "planar":  # col2im.py is faster where all taps have one beside them
+        pairs = g.stride[1] > 1 and g.S % g.stride[1] == 0
+        small = g.P * g.Q * g.R * g.S * c <= 1 << 19
+        by_col2im = pairs and small and without_copies()
+        enough = c > 1 and k > thin.OUTPUTS and pixels >= 1024 and g.R * g.S > 1
+        return enough and not by_col2im
     if name == "thin":
         # residues.py copies the pixels under a filter at once, the planes take a copy for each tap
-        by_residues = routine == "dgrad" and g.stride == (1, 1) and g.R * g.S > 16
-        return c >= 16 and n * g.H * g.W >= 1024 and g.R * g.S > 1 and not by_residues
+        by_residues = routine == "dgrad" and g.stride == (1, 1) and g.R * g.S >= 16
+        seen = g.H * g.W / (g.P * g.Q)  # it multiplies pixels, not outputs, and adds up K numbers
+        enough = c >= 4 * k * seen and n * g.H * g.W >= 1024 and g.R * g.S > 1
+        return enough and seen <= 6 and not by_residues
     if name == "dense":  # where tiles are few, large filters are fetched too often
-        enough = n * dense.tiles(g) >= g.stride[0] ** 2 * c * k / 2048
-        least = 110 if routine == "fprop" else 65
-        return enough and pixels >= 1024 and _gain(g, dense.spread(g), c, k) > least
+        enough = n * dense.tiles(g) >= g.stride[0] ** 2 * c * k / 16384
+        least = 70 if routine == "fprop" else 65
+        return enough and many and _gain(g, dense.spread(g), c, k) > least
     if name == "winograd":
         least = 90 if routine == "wgrad" else 50
-        return pixels >= 512 and _gain(g, winograd.spread(g), c, k) > least
+        return many and _gain(g, winograd.spread(g), c, k) > least
     if name == "residues":  # its filters are copied: that takes some pixels to pay
         beyond = g.H * g.W / (g.stride[0] * g.stride[1] * g.P * g.Q)  # it makes more than y sees
-        many = pixels >= 512 and (4 * c > k or g.stride == (1, 1))
-        return g.groups > 1 or (many and beyond <= 1.3)
+        small = beyond <= 1.3 and c > 1 and (4 * c > k or g.stride == (1, 1))
+        few = k <= thin.OUTPUTS and g.stride == (1, 1) and n * g.H * g.W >= 256
+        return g.groups > 1 or few or (small and many)
     return True
 
 

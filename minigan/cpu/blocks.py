@@ -35,6 +35,13 @@ TERMS = 128  # of a block, at least: all the blocks' results are added up
 NARROW = 1 << 22  # n·m² at most: few results n·m to add, few columns m that share the copies
 
 
+@lru_cache(maxsize=1)
+def without_copies() -> bool:
+    """Whether BLAS has the kernels.  Not a measurement: results are the same in every run."""
+    names = [getattr(library, "architecture", None) for library in blas_libraries()]
+    return bool(names) and all(name in KERNELS for name in names)
+
+
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out (…, n, m) = a (…, n, k) · b (…, k, m), in blocks of rows and columns."""
     (n, k), m = a.shape[-2:], b.shape[-1]
@@ -77,18 +84,11 @@ def _blocks(a: np.ndarray, rows: int, columns: int) -> np.ndarray:
 # ------------------------------------------------------------------------- the size of a block
 
 
-@lru_cache(maxsize=1)
-def _without_copies() -> bool:
-    """Whether BLAS has the kernels.  Not a measurement: results are the same in every run."""
-    names = [getattr(library, "architecture", None) for library in blas_libraries()]
-    return bool(names) and all(name in KERNELS for name in names)
-
-
 @lru_cache(maxsize=1024)
 def _rows_and_columns(n: int, k: int, m: int) -> tuple[int, int]:
     """Of a block; all rows where the product is not to be cut."""
     columns = WIDTH if m % WIDTH == 0 else m
-    if n * k * m <= BLOCK or k * columns * ROWS > BLOCK or not _without_copies():
+    if n * k * m <= BLOCK or k * columns * ROWS > BLOCK or not without_copies():
         return n, m
     return _even(n, BLOCK // (k * columns)), columns
 
@@ -97,7 +97,7 @@ def _rows_and_columns(n: int, k: int, m: int) -> tuple[int, int]:
 def _square(n: int, k: int, m: int) -> tuple[int, int]:
     """The same for a right matrix that is transposed."""
     fits = n * k * m > BLOCK and DEEP <= k <= BLOCK // RESULTS and n < MANY and m % SQUARE == 0
-    if not fits or not _without_copies():
+    if not fits or not without_copies():
         return n, m
     return _even(n, RESULTS // SQUARE), SQUARE
 
@@ -105,7 +105,7 @@ def _square(n: int, k: int, m: int) -> tuple[int, int]:
 @lru_cache(maxsize=1024)
 def _rows_terms_and_columns(n: int, k: int, m: int) -> tuple[int, int, int]:
     """Of a block of a long sum."""
-    if n * k * m <= BLOCK or n * m * m > NARROW or not _without_copies():
+    if n * k * m <= BLOCK or n * m * m > NARROW or not without_copies():
         return n, k, m
     columns = WIDTH if m % WIDTH == 0 else m
     rows = next(rows for rows in range(min(n, HEIGHT), 0, -1) if n % rows == 0)

@@ -67,7 +67,7 @@ def products(monkeypatch):
         found.append((*a.shape[-2:], b.shape[-1]))
         return matmul(a, b, **options)
 
-    monkeypatch.setattr(blocks, "_without_copies", lambda: True)
+    monkeypatch.setattr(blocks, "without_copies", lambda: True)
     for f in (blocks._rows_and_columns, blocks._square, blocks._rows_terms_and_columns):
         f.cache_clear()
         monkeypatch.setattr(blocks, f.__name__, f.__wrapped__)
@@ -110,7 +110,7 @@ def test_blocks_are_of_the_size_that_blas_leaves_where_it_lies(products, n, k, m
 def test_only_processors_with_the_kernels_cut(monkeypatch, names, known):
     libraries = [SimpleNamespace(architecture=n) if n else SimpleNamespace() for n in names]
     monkeypatch.setattr(blocks, "blas_libraries", lambda: libraries)
-    assert blocks._without_copies.__wrapped__() is known
+    assert blocks.without_copies.__wrapped__() is known
 
 
 @given(st.integers(1, 10**5), st.integers(1, 2000))
