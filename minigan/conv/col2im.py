@@ -20,11 +20,10 @@ from ..cpu.blocks import multiply
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation
 from .geometry import Geometry
-from .layout import chunks, filter_matrix, image_frame, pixels, unframed, windows
+from .layout import LARGE_BYTES, chunks, filter_matrix, image_frame, pixels, unframed, windows
 
 COLUMNS = 16  # of a product, at least: BLAS computes so many together
-ROWS = 2048  # of a product, for which it pays to put the filters in order
-LARGE = 1 << 20  # bytes of a single image's working memory from which threads share it
+ROWS = 2048  # of outputs, for which it pays to put the filters in order
 
 
 def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
@@ -35,19 +34,19 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     (top, left), size = image_frame(g)
     per_image = 2 * g.P * g.Q * g.R * g.S * c * dtype.itemsize
     batches = chunks(n, per_image)
-    # Taps a stride apart add to the same rows of pixels: by their rows threads share one image.
-    apart = g.stride[0] if n == 1 and per_image >= LARGE and g.dilation[0] == 1 else 1
-    alone = len(batches) * apart == 1
+    # Taps a stride apart add to the same rows of pixels: by their rows threads share one image,
+    apart = g.stride[0] if n == 1 and per_image >= LARGE_BYTES and g.dilation[0] == 1 else 1
+    step = g.stride[0] // apart, g.stride[1]
+    alone = len(batches) * apart == 1  # or else its products
     classes = [list(_filters(g, w, first, apart, alone)) for first in range(apart)]
-    if n * g.P * g.Q >= ROWS:  # as BLAS is fastest with them
+    if n * g.P * g.Q >= ROWS:  # in the order that ``multiply`` is fastest with
         classes = [[(np.ascontiguousarray(m), taps) for m, taps in parts] for parts in classes]
-    image = memory.empty((1, *size, c), dtype) if apart > 1 else None
 
     def task(index: int) -> None:
         batch, first = batches[index // apart], index % apart
         count = batch.stop - batch.start
-        frame = scratch("frame", (count, *size, c), dtype) if image is None else image
-        frame[:, first::apart] = 0
+        frame = scratch("frame", (count, len(range(first, size[0], apart)), size[1], c), dtype)
+        frame[...] = 0
         given = pixels(y[batch], g.groups)
         for filters, taps in classes[first]:
             shape = g.groups, filters.shape[1], given.shape[1], filters.shape[3]
@@ -60,20 +59,21 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
             for i, columns, r, s in taps:
                 added = product[:, i, :, columns]
                 added = added.reshape(g.groups, count, g.P, g.Q, 1, -1, w.shape[1])
-                start, some = (r * g.dilation[0], s * g.dilation[1]), (1, added.shape[5])
-                seen = windows(frame, start, g.stride, (g.P, g.Q), some, (1, 1), g.groups)
+                start = (r * g.dilation[0] - first) // apart, s * g.dilation[1]
+                some = 1, added.shape[5]
+                seen = windows(frame, start, step, (g.P, g.Q), some, (1, 1), g.groups)
                 np.add(seen, added, out=seen)
         h = (first - top) % apart
         before = (h + top - first) // apart, left
-        unframed(frame[:, first::apart], before, x[batch, h::apart], b, f)
+        unframed(frame, before, x[batch, h::apart], b, f)
 
     parallel(task, len(batches) * apart)
     return x.transpose(0, 3, 1, 2)
 
 
 def _filters(g: Geometry, w: np.ndarray, first: int, apart: int, alone: bool) -> Iterator[tuple]:
-    """The taps of every ``apart``-th row as matrices (groups, A, K/groups, B), each with a list of
-    (index in A, columns of B, r, s): where a tap is, or several from s on that are added at once.
+    """The taps of every ``apart``-th row as stacks (groups, matrices, K/groups, columns), each with
+    a list of (matrix, columns, r, s): where a tap is, or several from s on that are added at once.
     """
     k, c = len(w) // g.groups, w.shape[1]
     taps = filter_matrix(w, g.groups).reshape(g.groups, g.R, g.S, c, k)[:, first::apart]

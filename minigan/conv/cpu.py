@@ -68,12 +68,12 @@ def _gain(g: Geometry, spread: float, c: int, k: int) -> float:
 def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
     """Whether the algorithm is thought to be faster than those below it."""
     pixels = n * g.P * g.Q
-    many = pixels >= (1024 if routine == "dgrad" else 512)
+    many = pixels >= (1024 if routine == "dgrad" else 512)  # for the filters to be transformed
     if name == "planar":  # col2im.py is faster where all taps have one beside them
         pairs = g.stride[1] > 1 and g.S % g.stride[1] == 0
-        small = g.P * g.Q * g.R * g.S * c <= 1 << 19
+        small = g.P * g.Q * g.R * g.S * c <= 1 << 19  # an image's contributions stay in cache
         by_col2im = pairs and small and without_copies()
-        enough = c > 1 and k > thin.OUTPUTS and pixels >= 1024 and g.R * g.S > 1
+        enough = c > 1 and k > thin.OUTPUTS and many and g.R * g.S > 1
         return enough and not by_col2im
     if name == "thin":
         # residues.py copies the pixels under a filter at once, the planes take a copy for each tap
@@ -90,9 +90,9 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
         return many and _gain(g, winograd.spread(g), c, k) > least
     if name == "residues":  # its filters are copied: that takes some pixels to pay
         beyond = g.H * g.W / (g.stride[0] * g.stride[1] * g.P * g.Q)  # it makes more than y sees
-        small = beyond <= 1.3 and c > 1 and (4 * c > k or g.stride == (1, 1))
+        fitting = beyond <= 1.3 and c > 1 and (4 * c > k or g.stride == (1, 1))
         few = k <= thin.OUTPUTS and g.stride == (1, 1) and n * g.H * g.W >= 256
-        return g.groups > 1 or few or (small and many)
+        return g.groups > 1 or few or (fitting and many)
     return True
 
 

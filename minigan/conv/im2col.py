@@ -35,13 +35,19 @@ from .layout import (
 __all__ = ["dgrad", "fprop", "wgrad"]
 
 
-def _columns(g: Geometry, x: np.ndarray, rows: slice) -> np.ndarray:
-    """(groups, N·rows·Q, R·S·C/groups), for some rows of outputs."""
+def _frame(g: Geometry, x: np.ndarray, rows: slice) -> np.ndarray:
+    """What some rows of outputs see of x (N, C, H, W) and its padding: (N, height, width, C)."""
     (top, left), (height, width) = image_frame(g)
-    first, count = rows.start * g.stride[0] - top, rows.stop - rows.start
-    size = height - (g.P - count) * g.stride[0], width
-    image = framed(x[:, :, max(first, 0) :], (max(-first, 0), left), size)
-    return matrix(windows(image, (0, 0), g.stride, (count, g.Q), (g.R, g.S), g.dilation, g.groups))
+    first = rows.start * g.stride[0] - top
+    height -= (g.P - (rows.stop - rows.start)) * g.stride[0]
+    seen = x[:, :, max(first, 0) : max(first + height, 0)]
+    return framed(seen, (max(-first, 0), left), (height, width))
+
+
+def _columns(g: Geometry, image: np.ndarray, first: int, count: int) -> np.ndarray:
+    """(groups, N·count·Q, R·S·C/groups), for so many rows of outputs of a frame."""
+    start, shape = (first * g.stride[0], 0), (count, g.Q)
+    return matrix(windows(image, start, g.stride, shape, (g.R, g.S), g.dilation, g.groups))
 
 
 def _bytes(g: Geometry, channels: int, dtype: np.dtype) -> int:
@@ -62,17 +68,21 @@ def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
     filters = filter_matrix(w, g.groups)
     y = memory.empty((n, g.P, g.Q, k), dtype)
     per_image = _bytes(g, x.shape[1], dtype)
-    rows = row_chunks(g.P, per_image)
+    rows = row_chunks(n, g.P, per_image)
     pieces = [(batch, some) for batch in chunks(n, per_image) for some in rows]
     product_of = multiply if len(pieces) > 1 else products.matmul
+    shared = _frame(g, x, slice(0, g.P)) if n == 1 else None
 
     def task(i: int) -> None:
         batch, some = pieces[i]
-        columns, out = _columns(g, x[batch], some), y[batch, some].reshape(-1, k)
+        image = _frame(g, x[batch], some) if shared is None else shared
+        columns = _columns(g, image, 0 if shared is None else some.start, some.stop - some.start)
+        out = y[batch, some].reshape(-1, k)  # a view: there are some rows of one image, or all
         if g.groups == 1:
             product_of(columns[0], filters[0], out)
         else:
-            product = np.matmul(columns, filters)
+            product = scratch("product", (g.groups, len(out), k // g.groups), dtype)
+            multiply(columns, filters, product)
             out.reshape(len(out), g.groups, -1)[...] = product.transpose(1, 0, 2)
         end(out, b, f)
 
@@ -87,12 +97,13 @@ def wgrad(g: Geometry, x, y) -> np.ndarray:
     batches = chunks(n, _bytes(g, x.shape[1], dtype), least=max(1, ROWS // (g.P * g.Q)))
     parts = min(PARTS, len(batches))
     shape = (g.groups, g.R * g.S * c, k // g.groups)
-    sums = memory.empty((max(parts, 1), *shape), dtype)
+    sums = memory.empty((parts, *shape), dtype)
     product_of = multiply_long if parts > 1 else _by_group
 
     def task(part: int) -> None:
         for j, batch in enumerate(batches[part::parts]):
-            columns = _columns(g, x[batch], slice(0, g.P)).transpose(0, 2, 1)
+            image = _frame(g, x[batch], slice(0, g.P))
+            columns = _columns(g, image, 0, g.P).transpose(0, 2, 1)
             if j == 0:
                 product_of(columns, pixels(y[batch], g.groups), sums[part])
             else:

@@ -18,7 +18,8 @@ from .geometry import Geometry
 
 CHUNK_BYTES = 4 << 20  # of working memory for the images that are treated at a time
 SMALL_BYTES = 1 << 18  # so little is not worth sharing
-PIECES = 2  # at least so many pieces otherwise, for threads to share
+LARGE_BYTES = 1 << 20  # so much is, be it one image's
+PIECES = 2  # of what is shared, at least: every piece costs a thread some Python
 PARTS = 4  # sums over the batch are made in this many parts, whatever the number of threads
 ROWS = 512  # the least rows of a product that is added to a sum: below, the adding costs more
 
@@ -36,9 +37,10 @@ def chunks(n: int, bytes_per_image: int, least: int = 1) -> list[slice]:
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
-def row_chunks(rows: int, bytes_per_image: int) -> list[slice]:
-    """An image's rows of outputs, in pieces where it is larger than a chunk."""
-    pieces = min(rows, -(-max(bytes_per_image, 1) // CHUNK_BYTES))
+def row_chunks(n: int, rows: int, bytes_per_image: int) -> list[slice]:
+    """An image's rows of outputs, in pieces where it is larger than a chunk, or large and alone."""
+    least = PIECES if n == 1 and bytes_per_image >= LARGE_BYTES else 1
+    pieces = min(rows, max(least, -(-bytes_per_image // CHUNK_BYTES)))
     return [slice(rows * i // pieces, rows * (i + 1) // pieces) for i in range(pieces)]
 
 

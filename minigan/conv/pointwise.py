@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cpu import copies, memory
+from ..cpu import copies, memory, products
 from ..cpu.blocks import multiply, multiply_long
 from ..cpu.threads import parallel
 from .activation import NONE, Activation, end
@@ -26,10 +26,11 @@ def _times(x: np.ndarray, matrix: np.ndarray, b: np.ndarray | None, f: Activatio
     dtype = np.result_type(x, matrix)
     y = memory.empty((n, h, w, matrix.shape[1]), dtype)
     batches = chunks(n, h * w * (c + matrix.shape[1]) * dtype.itemsize)
+    product_of = multiply if len(batches) > 1 else products.matmul
 
     def task(i: int) -> None:
         out = y[batches[i]].reshape(-1, matrix.shape[1])
-        multiply(copies.contiguous(nhwc(x[batches[i]])).reshape(-1, c), matrix, out)
+        product_of(copies.contiguous(nhwc(x[batches[i]])).reshape(-1, c), matrix, out)
         end(out, b, f)
 
     parallel(task, len(batches))
@@ -52,11 +53,12 @@ def wgrad(g: Geometry, x, y) -> np.ndarray:
     left, right = (copies.contiguous(nhwc(v)).reshape(-1, v.shape[1]) for v in (x, y))
     parts = max(1, min(PARTS, len(left) // ROWS))
     sums = np.empty((parts, c, k), np.result_type(x, y))
+    product_of = multiply_long if parts > 1 else products.matmul
     bounds = [len(left) * i // parts for i in range(parts + 1)]
 
     def task(i: int) -> None:
         part = slice(bounds[i], bounds[i + 1])
-        multiply_long(left[part].T, right[part], sums[i])
+        product_of(left[part].T, right[part], sums[i])
 
     parallel(task, parts)
     for other in sums[1:]:

@@ -16,7 +16,7 @@ from math import gcd
 
 import numpy as np
 
-from ..cpu import memory
+from ..cpu import memory, products
 from ..cpu.blocks import multiply
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation, end
@@ -92,6 +92,7 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
             filters[tuple(r), tuple(s)] = chosen.reshape(g.groups, -1, w.shape[1])
     per_image = g.H * g.W * g.R * g.S * k * dtype.itemsize // (g.stride[0] * g.stride[1]) ** 2
     batches = chunks(n, per_image)
+    alone = len(batches) == 1 and g.groups == 1  # then threads share the products
 
     def task(index: int) -> None:
         batch = batches[index]
@@ -112,11 +113,13 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
                     columns = matrix(windows(image, start, (1, 1), count, some, step, g.groups))
                 class_filters = filters[tuple(tap_r), tuple(tap_s)]
                 shape = g.groups, columns.shape[1], w.shape[1]
-                if g.groups == 1 and target.flags.c_contiguous:  # whole rows, as with stride 1
-                    multiply(columns, class_filters, target.reshape(shape))
+                whole = g.groups == 1 and target.flags.c_contiguous  # rows, as with stride 1
+                product = target.reshape(shape) if whole else scratch("product", shape, dtype)
+                if alone:
+                    products.matmul(columns[0], class_filters[0], product[0])
                 else:
-                    product = scratch("product", shape, dtype)
                     multiply(columns, class_filters, product)
+                if not whole:
                     target[...] = product.transpose(1, 0, 2).reshape(target.shape)
                 end(target, b, f)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..cpu import memory
+from ..cpu import memory, products
 from ..cpu.blocks import multiply, multiply_long
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation, end
@@ -78,12 +78,13 @@ def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
     right = np.ascontiguousarray(filters.T)  # BLAS is twice as fast at x Wᵀ as at W xᵀ
     y = memory.empty((n, k, g.P, g.Q), dtype)
     batches = _batches(g, n, c, k, dtype)
+    product_of = multiply if len(batches) > 1 else products.matmul
 
     def task(i: int) -> None:
         out = y[batches[i]]
         product = scratch("product", (len(out), g.H, g.W, g.R * g.S, k), dtype)
         rows = product.reshape(len(out) * g.H * g.W, len(filters))
-        multiply(pixels(x[batches[i]], 1)[0], right, rows)
+        product_of(pixels(x[batches[i]], 1)[0], right, rows)
         sums = scratch("sums", (k, len(out), g.P, g.Q), dtype)
         sums[...] = 0 if b is None else b.reshape(k, 1, 1, 1)
         taps = product.transpose(3, 4, 0, 1, 2)
@@ -103,10 +104,11 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     dtype, filters = np.result_type(y, w), _filters(w)
     x = memory.empty((n, g.H, g.W, c), dtype)
     batches = _batches(g, n, c, k, dtype)
+    product_of = multiply if len(batches) > 1 else products.matmul
 
     def task(i: int) -> None:
         out = x[batches[i]].reshape(-1, c)
-        multiply(_planes(g, y[batches[i]]).T, filters, out)
+        product_of(_planes(g, y[batches[i]]).T, filters, out)
         end(out, b, f)
 
     parallel(task, len(batches))

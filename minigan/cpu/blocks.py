@@ -3,8 +3,9 @@
 BLAS first copies both operands of a product into an order of its own.  That pays where each number
 is used often, and not in a convolution's products of thousands of rows with a few dozen columns.
 OpenBLAS leaves the copies out, on processors with AVX-512, up to 10⁶ multiplications in a product
-(https://github.com/OpenMathLib/OpenBLAS/pull/3335): 12,544 rows of 16 numbers by 64 columns take
-256 µs in 16 such blocks and 326 µs as one product.  Where BLAS has no such kernels nothing is cut.
+(https://github.com/OpenMathLib/OpenBLAS/pull/3335).  On one core of an AMD EPYC (family 25) 12,544
+rows of 16 numbers by 64 columns take 0.26 ms in 14 such blocks and 0.33 ms as one product.  Where
+BLAS has no such kernels nothing is cut.
 
 ``np.matmul`` takes stacks of matrices, and a matrix's blocks are one, seen in another way: all are
 multiplied by one call, without a copy.
@@ -16,14 +17,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from .threads import blas_libraries
+from .threads import blas_libraries, scratch
 
 KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")  # OpenBLAS's names of the processors
 BLOCK = 10**6  # multiplications of a block, at most
 WIDTH = 64  # columns of a block, where they can be divided so
-ROWS = 24  # of a block at least, else cutting does not pay
-# When the right matrix is a transposed one the kernels take fewer results; blocks are many then,
-# and do not pay where they have few terms or where many rows make up for the copies.
+ROWS = 24  # of a block, about: where fewer would be allowed, cutting does not pay
+# When the right matrix is a transposed one the kernels take fewer results (and none if the left one
+# is too).  Blocks are many then: they do not pay where they have few terms, or where many rows make
+# up for the copies.
 RESULTS = 1200  # of a block, at most
 SQUARE = 32  # rows and columns of a block, about
 DEEP = 128  # terms, at least
@@ -37,7 +39,10 @@ NARROW = 1 << 22  # n·m² at most: few results n·m to add, few columns m that 
 
 @lru_cache(maxsize=1)
 def without_copies() -> bool:
-    """Whether BLAS has the kernels.  Not a measurement: results are the same in every run."""
+    """Whether all BLAS libraries of this process have the kernels.
+
+    Asked, not measured: the same program gives the same bits in every run.
+    """
     names = [getattr(library, "architecture", None) for library in blas_libraries()]
     return bool(names) and all(name in KERNELS for name in names)
 
@@ -45,9 +50,8 @@ def without_copies() -> bool:
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out (…, n, m) = a (…, n, k) · b (…, k, m), in blocks of rows and columns."""
     (n, k), m = a.shape[-2:], b.shape[-1]
-    cut = _rows_and_columns if b.strides[-1] == b.itemsize else _square
-    rows, columns = cut(n, k, m)
-    whole = n - n % rows if rows < n else 0
+    rows, columns = _rows_and_columns(n, k, m, *_forms(a, b))
+    whole = n - n % rows if (rows, columns) != (n, m) else 0
     if whole:
         left, right = _blocks(a[..., :whole, :], rows, k), _blocks(b, k, columns)
         np.matmul(left, right, out=_blocks(out[..., :whole, :], rows, columns))
@@ -59,7 +63,7 @@ def multiply_long(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out (…, n, m) = a (…, n, k) · b (…, k, m) with k far above n and m: the k terms are cut too,
     and what the blocks give is added up."""
     (n, k), m = a.shape[-2:], b.shape[-1]
-    rows, terms, columns = _rows_terms_and_columns(n, k, m)
+    rows, terms, columns = _rows_terms_and_columns(n, k, m, *_forms(a, b))
     if (rows, terms, columns) == (n, k, m):
         np.matmul(a, b, out=out)
         return
@@ -68,8 +72,9 @@ def multiply_long(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     if terms == k:
         np.matmul(left, right, out=made)
         return
-    # (…, n/rows, k/terms, m/columns, rows, columns)
-    products = np.matmul(left[..., None, :, :], right[..., None, :, :, :, :])
+    shape = *left.shape[:-2], m // columns, rows, columns
+    products = scratch("blocks", shape, out.dtype)
+    np.matmul(left[..., None, :, :], right[..., None, :, :, :, :], out=products)
     np.add.reduce(products, axis=-4, out=made)
     if whole < k:
         out += np.matmul(a[..., whole:], b[..., whole:, :])
@@ -84,28 +89,34 @@ def _blocks(a: np.ndarray, rows: int, columns: int) -> np.ndarray:
 # ------------------------------------------------------------------------- the size of a block
 
 
+def _forms(a: np.ndarray, b: np.ndarray) -> tuple[bool, bool, bool]:
+    """Whether a's and b's columns lie apart in memory, and whether they are float32 or float64."""
+    real = a.dtype.char == b.dtype.char and a.dtype.char in "fd"
+    return a.strides[-1] != a.itemsize, b.strides[-1] != b.itemsize, real
+
+
 @lru_cache(maxsize=1024)
-def _rows_and_columns(n: int, k: int, m: int) -> tuple[int, int]:
-    """Of a block; all rows where the product is not to be cut."""
+def _rows_and_columns(
+    n: int, k: int, m: int, a_apart: bool, b_apart: bool, real: bool
+) -> tuple[int, int]:
+    """Of a block; all where the product is not to be cut."""
+    if n * k * m <= BLOCK or not real or not without_copies():
+        return n, m
+    if b_apart:
+        fits = not a_apart and DEEP <= k <= BLOCK // RESULTS and n < MANY and m % SQUARE == 0
+        return (_even(n, RESULTS // SQUARE), SQUARE) if fits else (n, m)
     columns = WIDTH if m % WIDTH == 0 else m
-    if n * k * m <= BLOCK or k * columns * ROWS > BLOCK or not without_copies():
-        return n, m
-    return _even(n, BLOCK // (k * columns)), columns
+    rows = BLOCK // (k * columns)
+    return (_even(n, rows), columns) if rows >= ROWS else (n, m)
 
 
 @lru_cache(maxsize=1024)
-def _square(n: int, k: int, m: int) -> tuple[int, int]:
-    """The same for a right matrix that is transposed."""
-    fits = n * k * m > BLOCK and DEEP <= k <= BLOCK // RESULTS and n < MANY and m % SQUARE == 0
-    if not fits or not without_copies():
-        return n, m
-    return _even(n, RESULTS // SQUARE), SQUARE
-
-
-@lru_cache(maxsize=1024)
-def _rows_terms_and_columns(n: int, k: int, m: int) -> tuple[int, int, int]:
+def _rows_terms_and_columns(
+    n: int, k: int, m: int, a_apart: bool, b_apart: bool, real: bool
+) -> tuple[int, int, int]:
     """Of a block of a long sum."""
-    if n * k * m <= BLOCK or n * m * m > NARROW or not without_copies():
+    small = n * k * m <= BLOCK or n * m * m > NARROW
+    if small or not real or b_apart or not without_copies():
         return n, k, m
     columns = WIDTH if m % WIDTH == 0 else m
     rows = next(rows for rows in range(min(n, HEIGHT), 0, -1) if n % rows == 0)

@@ -136,7 +136,8 @@ class _Team:
 
         while len(self.workers) < self.size - 1:
             # Not threading.Thread: its start() waits for the thread in Python, where an interrupt
-            # at a bad moment comes out as "RuntimeError: release unlocked lock".
+            # at a bad moment comes out as "RuntimeError: release unlocked lock".  (So what traces
+            # threads by threading.settrace does not see these.)
             worker = _thread.start_new_thread(_serve, (self.jobs,))
             self.workers.append(worker)  # last: an interrupt may cost one too many, never one
         jobs = [_Job(work) for _ in range(min(self.size, count) - 1)]

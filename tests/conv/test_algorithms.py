@@ -218,7 +218,11 @@ def test_every_algorithm_is_the_seven_loops(name, data):
         patch.setattr(winograd, "ROWS", data.draw(st.sampled_from([1, 128])))
         patch.setattr(residues, "SHORT", data.draw(st.sampled_from([0, 24])))
         patch.setattr(col2im, "COLUMNS", data.draw(st.sampled_from([1, 16])))
-        patch.setattr(col2im, "LARGE", data.draw(st.sampled_from([1, 1 << 20])))
+        for module, large in (
+            (layout, data.draw(st.booleans())),
+            (col2im, data.draw(st.booleans())),
+        ):
+            patch.setattr(module, "LARGE_BYTES", 1 << 20 if large else 1)
         patch.setattr(dense, "CALL", data.draw(st.sampled_from([1, 1 << 24])))
         for dtype in (np.float32, np.float64, np.complex128):
             factors = (1 + 2j, 3 - 1j, 2 + 1j) if dtype == np.complex128 else (1, 1, 1)

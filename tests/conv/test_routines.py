@@ -127,11 +127,12 @@ def test_chunks_fill_the_cache_and_cover_the_batch(monkeypatch):
     assert [c.stop - c.start for c in layout.chunks(7, 5000, least=3)] == [3, 3, 1]
     assert [c.stop - c.start for c in layout.chunks(64, 100)] == [8] * 8  # not ten, which fit
     assert [c.stop - c.start for c in layout.chunks(64, 100, least=10)] == [10] * 6 + [4]
-    rows = layout.row_chunks(9, 3001)
+    rows = layout.row_chunks(2, 9, 3001)
     assert [r.stop - r.start for r in rows] == [2, 2, 2, 3] and rows[0].start == 0
-    assert [layout.row_chunks(9, size) for size in (0, 1000)] == [[slice(0, 9)]] * 2
-    assert len(layout.row_chunks(3, 1 << 20)) == 3
+    assert [layout.row_chunks(1, 9, size) for size in (0, 1000)] == [[slice(0, 9)]] * 2
+    assert len(layout.row_chunks(2, 3, 1 << 20)) == 3
     monkeypatch.setattr(layout, "CHUNK_BYTES", 1 << 30)
+    assert [len(layout.row_chunks(n, 9, 1 << 20)) for n in (1, 2)] == [2, 1]  # work for threads
     monkeypatch.setattr(layout, "SMALL_BYTES", 100)
     assert [c.stop - c.start for c in layout.chunks(16, 10)] == [8] * 2  # work for threads
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from strategies import seeds
 
+import minigan
 from minigan.cpu import blocks
+from minigan.cpu.products import matmul
 
 LEADS = st.sampled_from([(), (1,), (3,), (2, 1)])
 SIZES = st.integers(0, 19)
@@ -68,8 +70,7 @@ def products(monkeypatch):
         return matmul(a, b, **options)
 
     monkeypatch.setattr(blocks, "without_copies", lambda: True)
-    for f in (blocks._rows_and_columns, blocks._square, blocks._rows_terms_and_columns):
-        f.cache_clear()
+    for f in (blocks._rows_and_columns, blocks._rows_terms_and_columns):
         monkeypatch.setattr(blocks, f.__name__, f.__wrapped__)
     monkeypatch.setattr(blocks, "np", SimpleNamespace(matmul=noting, add=np.add))
     return found
@@ -95,6 +96,58 @@ def test_blocks_are_of_the_size_that_blas_leaves_where_it_lies(products, n, k, m
         squares = made(blocks.multiply, a[:1000], np.asfortranarray(b))
         assert all(rows * columns <= 1200 and terms >= 32 for rows, terms, columns in squares)
     assert made(blocks.multiply, a[:4], b) == [(4, k, m)]  # small enough as it is
+
+
+def test_a_large_product_is_cut_whoever_shares_it(products):
+    minigan.set_num_threads(1)
+    a, b = np.zeros((4000, 275), np.float32), np.zeros((275, 64), np.float32)
+    matmul(a, b, np.empty((4000, 64), np.float32))
+    assert len(products) > 1 and all(
+        rows * terms * columns <= 10**6 for rows, terms, columns in products
+    )
+
+
+def test_where_few_rows_are_all_of_a_block_columns_are_cut(products):
+    blocks.multiply(*(np.zeros(s, np.float32) for s in ((37, 256), (256, 2048), (37, 2048))))
+    assert products == [(37, 256, 64)]
+
+
+WHOLE = {  # n, k, m, transposed operands, dtype
+    "few multiplications": (100, 100, 100, "", "f"),
+    "so deep that rows would be few": (1000, 700, 64, "", "f"),
+    "both transposed": (500, 256, 512, "ab", "f"),
+    "many rows make up for the copies": (2000, 256, 64, "b", "f"),
+    "few terms by a transposed matrix": (500, 64, 64, "b", "f"),
+    "complex": (3136, 16, 64, "", "F"),
+    "integers": (3136, 16, 64, "", "i"),
+}
+
+
+@pytest.mark.parametrize("case", WHOLE.values(), ids=WHOLE)
+def test_what_is_multiplied_as_a_whole(products, case):
+    n, k, m, transposed, dtype = case
+    a, b = np.zeros((n, k), dtype), np.zeros((k, m), dtype)
+    a = np.asfortranarray(a) if "a" in transposed else a
+    b = np.asfortranarray(b) if "b" in transposed else b
+    blocks.multiply(a, b, np.empty((n, m), dtype))
+    assert products == [(n, k, m)]
+
+
+@pytest.mark.parametrize("sizes", [(1024, 4000, 128), (100, 90, 100), (127, 4000, 64)])
+def test_long_sums_that_are_made_as_a_whole(products, sizes):
+    """Many results, few multiplications, and rows that cannot be divided."""
+    n, k, m = sizes
+    a, b = np.zeros((k, n), np.float32), np.zeros((k, m), np.float32)
+    blocks.multiply_long(a.T, b, np.empty((n, m), np.float32))
+    assert products == [(n, k, m)]
+
+
+def test_nothing_is_cut_where_blas_has_no_such_kernels(products, monkeypatch):
+    monkeypatch.setattr(blocks, "without_copies", lambda: False)
+    a, b = np.zeros((3136, 16), np.float32), np.zeros((16, 64), np.float32)
+    blocks.multiply(a, b, np.empty((3136, 64), np.float32))
+    blocks.multiply_long(a.T, np.zeros((3136, 64), np.float32), np.empty((16, 64), np.float32))
+    assert products == [(3136, 16, 64), (16, 3136, 64)]
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,40 @@ def test_convolutions(case, shared):
         assert shared, routine  # it was large enough to be cut
 
 
+HALVED = Geometry(64, 64, 4, 4, (2, 2), (1, 1, 1, 1))
+ALONE = [  # the same, and how many parts the threads have in each routine
+    ("im2col", HALVED, 32, 48, {"fprop": 2, "dgrad": 2, "wgrad": 2}),
+    ("im2col", Geometry(128, 128, 4, 4, (2, 2), (1,) * 4), 32, 48, {"fprop": 4, "dgrad": 2}),
+    ("im2col", Geometry(65, 64, 5, 5, (3, 3)), 32, 48, {"fprop": 2, "dgrad": 3, "wgrad": 2}),
+    ("im2col", Geometry(48, 48, 3, 3), 32, 48, {"fprop": 2, "dgrad": 2, "wgrad": 2}),
+    ("residues", Geometry(48, 48, 3, 3), 32, 48, {"dgrad": 2}),
+    ("thin", Geometry(128, 128, 5, 5), 64, 4, {"fprop": 2, "dgrad": 2}),
+    ("pointwise", Geometry(64, 64, 1, 1), 64, 64, {"fprop": 2, "dgrad": 2, "wgrad": 4}),
+]
+
+
+@pytest.mark.parametrize("case", ALONE, ids=[f"{c[0]} {c[1].H} {c[1].R}×{c[1].S}" for c in ALONE])
+def test_a_single_image(case, shared):
+    """Threads share its rows, its products, or its residues modulo the stride."""
+    name, g, c, k, parts = case
+    x, w, y = single(0, 1, c, g.H, g.W), single(2, k, c, g.R, g.S), single(1, 1, k, g.P, g.Q)
+    operands = {"fprop": (x, w), "dgrad": (y, w), "wgrad": (x, y)}
+    for routine, expected in parts.items():
+        shared.clear()
+        with algorithm(name):
+            the_same_bits(lambda r=routine: [getattr(cpu, r)(g, *operands[r])])
+        assert set(shared) == {expected}, routine
+
+
+def test_places_of_a_transform_are_shared_by_several_calls(shared):
+    g = Geometry(14, 14, 4, 4, (2, 2), (1, 1, 1, 1))
+    x, w = single(0, 16, 64, 14, 14), single(2, 128, 64, 4, 4)
+    with algorithm("dense"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads._team, "size", 2)
+        cpu.fprop(g, x, w)
+    assert max(shared) == 8  # the products: 40 places, 5 at a time
+
+
 @pytest.mark.parametrize("order", [np.ascontiguousarray, last], ids=["NCHW", "NHWC"])
 def test_normalisation_and_its_sums(order, shared):
     """Of 2.2 million numbers, whose last block is a part of one."""
