@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from strategies import seeds
 
-import minigan
-from minigan.cpu import blocks
+from minigan.cpu import blocks, threads
 from minigan.cpu.products import matmul
 
 LEADS = st.sampled_from([(), (1,), (3,), (2, 1)])
@@ -98,13 +97,12 @@ def test_blocks_are_of_the_size_that_blas_leaves_where_it_lies(products, n, k, m
     assert made(blocks.multiply, a[:4], b) == [(4, k, m)]  # small enough as it is
 
 
-def test_a_large_product_is_cut_whoever_shares_it(products):
-    minigan.set_num_threads(1)
+def test_a_large_product_is_cut_whoever_shares_it(products, monkeypatch):
+    monkeypatch.setattr(threads._team, "size", 1)
     a, b = np.zeros((4000, 275), np.float32), np.zeros((275, 64), np.float32)
     matmul(a, b, np.empty((4000, 64), np.float32))
-    assert len(products) > 1 and all(
-        rows * terms * columns <= 10**6 for rows, terms, columns in products
-    )
+    assert len(products) > 1
+    assert all(rows * terms * columns <= 10**6 for rows, terms, columns in products)
 
 
 def test_where_few_rows_are_all_of_a_block_columns_are_cut(products):
