@@ -33,12 +33,13 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     x = memory.empty((n, g.H, g.W, c), dtype)
     (top, left), size = image_frame(g)
     per_image = 2 * g.P * g.Q * g.R * g.S * c * dtype.itemsize
-    batches = chunks(n, per_image)
+    wide = _beside(g, c) * w.shape[1] >= COLUMNS
+    batches = chunks(n, per_image // 2 if wide else per_image)  # of many products larger ones
     # Taps a stride apart add to the same rows of pixels: by their rows threads share one image,
     apart = g.stride[0] if n == 1 and per_image >= LARGE_BYTES and g.dilation[0] == 1 else 1
     step = g.stride[0] // apart, g.stride[1]
     alone = len(batches) * apart == 1  # or else its products
-    classes = [list(_filters(g, w, first, apart, alone)) for first in range(apart)]
+    classes = [list(_filters(g, w, first, apart, wide and not alone)) for first in range(apart)]
     if n * g.P * g.Q >= ROWS:  # in the order that ``multiply`` is fastest with
         classes = [[(np.ascontiguousarray(m), taps) for m, taps in parts] for parts in classes]
 
@@ -71,17 +72,21 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     return x.transpose(0, 3, 1, 2)
 
 
-def _filters(g: Geometry, w: np.ndarray, first: int, apart: int, alone: bool) -> Iterator[tuple]:
+def _beside(g: Geometry, c: int) -> int:
+    """How many taps are added at once; single channels are added by rows of outputs anyway."""
+    return g.stride[1] if g.dilation[1] == 1 and c > 1 else 1
+
+
+def _filters(g: Geometry, w: np.ndarray, first: int, apart: int, wide: bool) -> Iterator[tuple]:
     """The taps of every ``apart``-th row as stacks (groups, matrices, K/groups, columns), each with
     a list of (matrix, columns, r, s): where a tap is, or several from s on that are added at once.
     """
     k, c = len(w) // g.groups, w.shape[1]
     taps = filter_matrix(w, g.groups).reshape(g.groups, g.R, g.S, c, k)[:, first::apart]
     rows = range(first, g.R, apart)
-    # single channels are added by rows of outputs anyway
-    beside = g.stride[1] if g.dilation[1] == 1 and w.shape[1] * g.groups > 1 else 1
+    beside = _beside(g, c * g.groups)
     starts = range(0, g.S, beside)
-    if beside * c >= COLUMNS and not alone:
+    if wide:
         for s in starts:
             some = taps[:, :, s : s + beside]
             matrix = some.reshape(g.groups, len(rows), some.shape[2] * c, k)
