@@ -7,6 +7,9 @@ residues.py, which gathers first and multiplies then.
 Adding a few numbers at a time would take longer than the product.  So taps that read pixels side by
 side, as many as the stride is wide, are added at once.  If they have columns enough for a product
 of their own, its results lie in memory as the pixels do, and whole rows are added at once.
+
+Of a large single image each thread makes rows of its own: taps r of one residue modulo the stride
+add to the rows of that residue only.
 """
 
 from __future__ import annotations
@@ -34,11 +37,10 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     (top, left), size = image_frame(g)
     per_image = 2 * g.P * g.Q * g.R * g.S * c * dtype.itemsize
     wide = _beside(g, c) * w.shape[1] >= COLUMNS
-    batches = chunks(n, per_image // 2 if wide else per_image)  # of many products larger ones
-    # Taps a stride apart add to the same rows of pixels: by their rows threads share one image,
+    batches = chunks(n, per_image // 2 if wide else per_image)  # large, as their products are many
     apart = g.stride[0] if n == 1 and per_image >= LARGE_BYTES and g.dilation[0] == 1 else 1
     step = g.stride[0] // apart, g.stride[1]
-    alone = len(batches) * apart == 1  # or else its products
+    alone = len(batches) * apart == 1  # then threads share the product
     classes = [list(_filters(g, w, first, apart, wide and not alone)) for first in range(apart)]
     if n * g.P * g.Q >= ROWS:  # in the order that ``multiply`` is fastest with
         classes = [[(np.ascontiguousarray(m), taps) for m, taps in parts] for parts in classes]

@@ -83,8 +83,7 @@ def _pays(name: str, routine: str, g: Geometry, n: int, c: int, k: int) -> bool:
         return enough and seen <= 6 and not by_residues
     if name == "dense":  # where tiles are few, large filters are fetched too often
         enough = n * dense.tiles(g) >= g.stride[0] ** 2 * c * k / 16384
-        filled = g.R % g.stride[0]  # up, with taps that are zero
-        least = 65 if routine != "fprop" else 110 if filled else 70
+        least = 70 if routine == "fprop" else 65
         return enough and many and _gain(g, dense.spread(g), c, k) > least
     if name == "winograd":
         least = 90 if routine == "wgrad" else 50

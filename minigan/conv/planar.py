@@ -1,6 +1,6 @@
 """dgrad to few channels, as at the image's end of a network: plane by plane.
 
-im2col.py gets here a few numbers for each tap of each output, and adds them into place: with 2 to 4
+col2im.py gets here a few numbers for each tap of each output, and adds them into place: with 2 to 4
 channels these are short runs.  Turned round they are long: W yᵀ has a row for each tap and channel,
 with what that one adds for every output.  The padded image is split into stride² planes by the
 residues of row and column, so that a row of W yᵀ is added to whole runs of one plane.

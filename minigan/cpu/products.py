@@ -2,7 +2,7 @@
 
 BLAS could do that too, but then its threads and those of ``parallel`` would be set by different
 hands.  Each piece of the longer side of the result is a product of its own.  There are few: for
-each of them BLAS puts the whole other operand in order.
+each of them BLAS puts the whole other operand in order, unless ``blocks`` can do without.
 """
 
 from __future__ import annotations
