@@ -3,6 +3,8 @@
 The CUDA module's routines are written in terms of an array module, so they run here on NumPy.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,6 +115,43 @@ def test_the_size_of_chunks_does_not_matter(case, chunk_bytes):
         cut = triple(cpu, g, x, w, y) + tuple(f(g, y, w) for f in DGRADS)
     for got, expected in zip(cut, whole, strict=True):
         assert_array_equal(got, expected)
+
+
+@settings(max_examples=120)
+@given(convolutions(max_batch=1, max_kernel=5), st.sampled_from([1, 16]))
+def test_a_large_single_image_is_shared_by_its_rows(case, columns):
+    """By those of the output, and dgrad by those that the same taps add to; also if there are
+    none."""
+    case = replace(case, geometry=replace(case.geometry, dilation=(1, case.geometry.dilation[1])))
+    g, (x, w, y) = case.geometry, case.operands(np.int64)
+    output, image, _ = convolution_triple(g, x, w, y)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "LARGE_BYTES", 1)
+        patch.setattr(col2im, "LARGE_BYTES", 1)
+        patch.setattr(col2im, "COLUMNS", columns)
+        parts = []
+        patch.setattr(
+            col2im, "parallel", lambda task, count: parts.append(count) or each(task, count)
+        )
+        assert_array_equal(im2col.fprop(g, x, w), output)
+        assert_array_equal(im2col.dgrad(g, y, w), image)
+    assert parts == [g.stride[0]]
+
+
+def each(task, count):
+    for i in reversed(range(count)):
+        task(i)
+
+
+def test_rows_of_a_large_image_are_copied_once(monkeypatch):
+    """Into channels last, in pieces: but for the rows that two pieces see."""
+    sizes = []
+    monkeypatch.setattr(layout.copies, "note", lambda x: sizes.append(x.size))
+    monkeypatch.setattr(layout, "CHUNK_BYTES", 1 << 20)
+    g, x = Geometry(64, 64, 3, 3, pad=(1,) * 4), np.ones((2, 16, 64, 64), np.float32)
+    im2col.fprop(g, x, np.ones((8, 16, 3, 3), np.float32))
+    assert len(sizes) == 10
+    assert x.size < sum(sizes) <= x.size * (64 + 8) / 64
 
 
 def test_chunks_fill_the_cache_and_cover_the_batch(monkeypatch):

@@ -6,7 +6,7 @@ from strategies import numbers
 
 import minigan
 from minigan import fused, optim
-from minigan.conv import Geometry, algorithm, cpu
+from minigan.conv import Geometry, algorithm, cpu, dense
 from minigan.cpu import threads
 
 
@@ -84,6 +84,7 @@ ALONE = [  # the same, and how many parts the threads have in each routine
     ("residues", Geometry(48, 48, 3, 3), 32, 48, {"dgrad": 2}),
     ("thin", Geometry(128, 128, 5, 5), 64, 4, {"fprop": 2, "dgrad": 2}),
     ("pointwise", Geometry(64, 64, 1, 1), 64, 64, {"fprop": 2, "dgrad": 2, "wgrad": 4}),
+    ("pointwise", Geometry(28, 28, 1, 1), 128, 128, {"wgrad": 2}),
 ]
 
 
@@ -105,8 +106,11 @@ def test_places_of_a_transform_are_shared_by_several_calls(shared):
     x, w = single(0, 16, 64, 14, 14), single(2, 128, 64, 4, 4)
     with algorithm("dense"), pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads._team, "size", 2)
+        patch.setattr(dense, "CALLS", 7)
         cpu.fprop(g, x, w)
-    assert max(shared) == 8  # the products: 40 places, 5 at a time
+        patch.setattr(dense, "CALL", 1)
+        cpu.fprop(g, x, w)
+    assert {7, 40} < set(shared)  # loops: 40 places, 6 at a time; one at a time
 
 
 @pytest.mark.parametrize("order", [np.ascontiguousarray, last], ids=["NCHW", "NHWC"])
