@@ -23,7 +23,17 @@ from ..cpu.blocks import multiply
 from ..cpu.threads import parallel, scratch
 from .activation import NONE, Activation
 from .geometry import Geometry
-from .layout import LARGE_BYTES, chunks, filter_matrix, image_frame, pixels, unframed, windows
+from .layout import (
+    LARGE_BYTES,
+    chunks,
+    columns_bytes,
+    filter_matrix,
+    image_frame,
+    nchw,
+    pixels,
+    unframed,
+    windows,
+)
 
 COLUMNS = 16  # of a product, at least: BLAS computes so many together
 ROWS = 2048  # of outputs, for which it pays to put the filters in order
@@ -35,13 +45,16 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     dtype = np.result_type(y, w)
     x = memory.empty((n, g.H, g.W, c), dtype)
     (top, left), size = image_frame(g)
-    per_image = 2 * g.P * g.Q * g.R * g.S * c * dtype.itemsize
-    wide = _beside(g, c) * w.shape[1] >= COLUMNS
+    per_image = columns_bytes(g, c, dtype)
+    # single channels are added by rows of outputs anyway
+    beside = g.stride[1] if g.dilation[1] == 1 and c > 1 else 1
+    wide = beside * w.shape[1] >= COLUMNS
     batches = chunks(n, per_image // 2 if wide else per_image)  # large, as their products are many
     apart = g.stride[0] if n == 1 and per_image >= LARGE_BYTES and g.dilation[0] == 1 else 1
     step = g.stride[0] // apart, g.stride[1]
     alone = len(batches) * apart == 1  # then threads share the product
-    classes = [list(_filters(g, w, first, apart, wide and not alone)) for first in range(apart)]
+    filters_of = _in_parts if wide and not alone else _in_one
+    classes = [list(filters_of(g, w, beside, first, apart)) for first in range(apart)]
     if n * g.P * g.Q >= ROWS:  # in the order that ``multiply`` is fastest with
         classes = [[(np.ascontiguousarray(m), taps) for m, taps in parts] for parts in classes]
 
@@ -55,8 +68,7 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
             shape = g.groups, filters.shape[1], given.shape[1], filters.shape[3]
             product = scratch("columns", shape, dtype)
             if alone:
-                for i in range(g.groups):
-                    products.matmul(given[i], filters[i, 0], product[i, 0])
+                products.matmul_each(given, filters[:, 0], product[:, 0])
             else:
                 multiply(given[:, None], filters, product)
             for i, columns, r, s in taps:
@@ -71,35 +83,37 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
         unframed(frame, before, x[batch, h::apart], b, f)
 
     parallel(task, len(batches) * apart)
-    return x.transpose(0, 3, 1, 2)
+    return nchw(x)
 
 
-def _beside(g: Geometry, c: int) -> int:
-    """How many taps are added at once; single channels are added by rows of outputs anyway."""
-    return g.stride[1] if g.dilation[1] == 1 and c > 1 else 1
+def _taps(g: Geometry, w: np.ndarray, first: int, apart: int) -> np.ndarray:
+    """Every ``apart``-th row of taps from ``first`` on: (groups, rows, S, C/groups, K/groups)."""
+    shape = g.groups, g.R, g.S, w.shape[1], len(w) // g.groups
+    return filter_matrix(w, g.groups).reshape(shape)[:, first::apart]
 
 
-def _filters(g: Geometry, w: np.ndarray, first: int, apart: int, wide: bool) -> Iterator[tuple]:
-    """The taps of every ``apart``-th row as stacks (groups, matrices, K/groups, columns), each with
-    a list of (matrix, columns, r, s): where a tap is, or several from s on that are added at once.
-    """
-    k, c = len(w) // g.groups, w.shape[1]
-    taps = filter_matrix(w, g.groups).reshape(g.groups, g.R, g.S, c, k)[:, first::apart]
-    rows = range(first, g.R, apart)
-    beside = _beside(g, c * g.groups)
-    starts = range(0, g.S, beside)
-    if wide:
-        for s in starts:
-            some = taps[:, :, s : s + beside]
-            matrix = some.reshape(g.groups, len(rows), some.shape[2] * c, k)
-            yield matrix.swapaxes(2, 3), [(i, slice(None), r, s) for i, r in enumerate(rows)]
-    else:
-        matrix = taps.reshape(g.groups, 1, len(rows) * g.S * c, k)
-        places = []
-        for i, r in enumerate(rows):
-            ends = [(i * g.S + min(s + beside, g.S)) * c for s in starts]
-            places += [
-                (0, slice((i * g.S + s) * c, end), r, s)
-                for s, end in zip(starts, ends, strict=True)
-            ]
-        yield matrix.swapaxes(2, 3), places
+# Filters as stacks (groups, matrices, K/groups, columns), each with a list of (matrix, columns, r,
+# s): where a tap is, or those from s on that are added at once.
+
+
+def _in_one(g: Geometry, w: np.ndarray, beside: int, first: int, apart: int) -> Iterator[tuple]:
+    """One matrix of all taps."""
+    taps, c = _taps(g, w, first, apart), w.shape[1]
+    matrix = taps.reshape(g.groups, 1, taps.shape[1] * g.S * c, taps.shape[4])
+    yield (
+        matrix.swapaxes(2, 3),
+        [
+            (0, slice((i * g.S + s) * c, (i * g.S + min(s + beside, g.S)) * c), r, s)
+            for i, r in enumerate(range(first, g.R, apart))
+            for s in range(0, g.S, beside)
+        ],
+    )
+
+
+def _in_parts(g: Geometry, w: np.ndarray, beside: int, first: int, apart: int) -> Iterator[tuple]:
+    """Taps that are added at once as a matrix; those of all rows are a stack."""
+    taps, rows = _taps(g, w, first, apart), range(first, g.R, apart)
+    for s in range(0, g.S, beside):
+        some = taps[:, :, s : s + beside]
+        matrix = some.reshape(g.groups, len(rows), some.shape[2] * some.shape[3], some.shape[4])
+        yield matrix.swapaxes(2, 3), [(i, slice(None), r, s) for i, r in enumerate(rows)]

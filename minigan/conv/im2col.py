@@ -22,6 +22,7 @@ from .layout import (
     PARTS,
     ROWS,
     chunks,
+    columns_bytes,
     filter_matrix,
     framed,
     image_frame,
@@ -50,27 +51,16 @@ def _columns(g: Geometry, image: np.ndarray, first: int, count: int) -> np.ndarr
     return matrix(windows(image, start, g.stride, shape, (g.R, g.S), g.dilation, g.groups))
 
 
-def _bytes(g: Geometry, channels: int, dtype: np.dtype) -> int:
-    """Of working memory for an image: twice its rows, as much again is read and made of them."""
-    return 2 * g.P * g.Q * g.R * g.S * channels * dtype.itemsize
-
-
-def _by_group(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """The products of all groups, each of them shared among threads."""
-    for left, right, result in zip(a, b, out, strict=True):
-        products.matmul(left, right, result)
-
-
 def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
     """f(x ∗ w + b), of x (N, C, H, W), w (K, C/groups, R, S) and b (K,): (N, K, P, Q)."""
     n, k = x.shape[0], w.shape[0]
     dtype = np.result_type(x, w)
     filters = filter_matrix(w, g.groups)
     y = memory.empty((n, g.P, g.Q, k), dtype)
-    per_image = _bytes(g, x.shape[1], dtype)
+    per_image = columns_bytes(g, x.shape[1], dtype)
     rows = row_chunks(n, g.P, per_image)
     pieces = [(batch, some) for batch in chunks(n, per_image) for some in rows]
-    product_of = multiply if len(pieces) > 1 else products.matmul
+    product_of = multiply if len(pieces) > 1 else products.matmul_each
     shared = _frame(g, x, slice(0, g.P)) if n == 1 else None
 
     def task(i: int) -> None:
@@ -78,12 +68,11 @@ def fprop(g: Geometry, x, w, b=None, f: Activation = NONE) -> np.ndarray:
         image = _frame(g, x[batch], some) if shared is None else shared
         columns = _columns(g, image, 0 if shared is None else some.start, some.stop - some.start)
         out = y[batch, some].reshape(-1, k)  # a view: there are some rows of one image, or all
-        if g.groups == 1:
-            product_of(columns[0], filters[0], out)
-        else:
-            product = scratch("product", (g.groups, len(out), k // g.groups), dtype)
-            multiply(columns, filters, product)
-            out.reshape(len(out), g.groups, -1)[...] = product.transpose(1, 0, 2)
+        by_group = out.reshape(len(out), g.groups, -1).transpose(1, 0, 2)
+        product = by_group if g.groups == 1 else scratch("product", by_group.shape, dtype)
+        product_of(columns, filters, product)
+        if g.groups > 1:
+            by_group[...] = product
         end(out, b, f)
 
     parallel(task, len(pieces))
@@ -94,11 +83,11 @@ def wgrad(g: Geometry, x, y) -> np.ndarray:
     """The adjoint of ``fprop`` in w, from x (N, C, H, W) and y (N, K, P, Q)."""
     n, c, k = x.shape[0], x.shape[1] // g.groups, y.shape[1]
     dtype = np.result_type(x, y)
-    batches = chunks(n, _bytes(g, x.shape[1], dtype), least=max(1, ROWS // (g.P * g.Q)))
+    batches = chunks(n, columns_bytes(g, x.shape[1], dtype), least=max(1, ROWS // (g.P * g.Q)))
     parts = min(PARTS, len(batches))
     shape = (g.groups, g.R * g.S * c, k // g.groups)
     sums = memory.empty((parts, *shape), dtype)
-    product_of = multiply_long if parts > 1 else _by_group
+    product_of = multiply_long if parts > 1 else products.matmul_each
 
     def task(part: int) -> None:
         for j, batch in enumerate(batches[part::parts]):

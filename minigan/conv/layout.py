@@ -37,6 +37,12 @@ def chunks(n: int, bytes_per_image: int, least: int = 1) -> list[slice]:
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
+def columns_bytes(g: Geometry, channels: int, dtype: np.dtype) -> int:
+    """Of working memory for what lies under the filters in an image, and as much again that is
+    read and made of it."""
+    return 2 * g.P * g.Q * g.R * g.S * channels * dtype.itemsize
+
+
 def row_chunks(n: int, rows: int, bytes_per_image: int) -> list[slice]:
     """An image's rows of outputs, in pieces where it is larger than a chunk, or large and alone."""
     least = PIECES if n == 1 and bytes_per_image >= LARGE_BYTES else 1

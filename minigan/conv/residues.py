@@ -92,7 +92,7 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
             filters[tuple(r), tuple(s)] = chosen.reshape(g.groups, -1, w.shape[1])
     per_image = g.H * g.W * g.R * g.S * k * dtype.itemsize // (g.stride[0] * g.stride[1]) ** 2
     batches = chunks(n, per_image)
-    alone = len(batches) == 1 and g.groups == 1  # then threads share the products
+    product_of = multiply if len(batches) > 1 else products.matmul_each
 
     def task(index: int) -> None:
         batch = batches[index]
@@ -115,10 +115,7 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
                 shape = g.groups, columns.shape[1], w.shape[1]
                 whole = g.groups == 1 and target.flags.c_contiguous  # rows, as with stride 1
                 product = target.reshape(shape) if whole else scratch("product", shape, dtype)
-                if alone:
-                    products.matmul(columns[0], class_filters[0], product[0])
-                else:
-                    multiply(columns, class_filters, product)
+                product_of(columns, class_filters, product)
                 if not whole:
                     target[...] = product.transpose(1, 0, 2).reshape(target.shape)
                 end(target, b, f)

@@ -63,13 +63,13 @@ def multiply_long(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out (…, n, m) = a (…, n, k) · b (…, k, m) with k far above n and m: the k terms are cut too,
     and what the blocks give is added up."""
     (n, k), m = a.shape[-2:], b.shape[-1]
-    rows, terms, columns = _rows_terms_and_columns(n, k, m, *_forms(a, b))
+    rows, terms, columns = _rows_terms_and_columns(n, k, m, *_forms(a, b)[1:])
     if (rows, terms, columns) == (n, k, m):
         np.matmul(a, b, out=out)
         return
     whole, made = k - k % terms, _blocks(out, rows, columns)
     left, right = _blocks(a[..., :whole], rows, terms), _blocks(b[..., :whole, :], terms, columns)
-    if terms == k:
+    if terms == k:  # nothing to add up
         np.matmul(left, right, out=made)
         return
     shape = *left.shape[:-2], m // columns, rows, columns
@@ -112,7 +112,7 @@ def _rows_and_columns(
 
 @lru_cache(maxsize=1024)
 def _rows_terms_and_columns(
-    n: int, k: int, m: int, a_apart: bool, b_apart: bool, real: bool
+    n: int, k: int, m: int, b_apart: bool, real: bool
 ) -> tuple[int, int, int]:
     """Of a block of a long sum."""
     small = n * k * m <= BLOCK or n * m * m > NARROW

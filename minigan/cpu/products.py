@@ -38,3 +38,13 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
             multiply(a, b[:, part], out[:, part])
 
     parallel(task, pieces)
+
+
+def matmul_each(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """out = a · b for stacks (s, n, k) and (s, k, m) of matrices: of large ones one product after
+    the other, each on several threads."""
+    if a.shape[1] * a.shape[2] * b.shape[2] < LEAST:
+        multiply(a, b, out)
+        return
+    for left, right, result in zip(a, b, out, strict=True):
+        matmul(left, right, result)

@@ -196,7 +196,7 @@ class _OneBlasThread:
 
 @lru_cache(maxsize=1)
 def blas_libraries() -> list[Any]:
-    """What can be told to the BLAS libraries of this process: threadpoolctl's controllers."""
+    """threadpoolctl's controllers of the BLAS libraries of this process; none without it."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
