@@ -14,8 +14,6 @@ add to the rows of that residue only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..cpu import memory, products
@@ -54,9 +52,11 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     step = g.stride[0] // apart, g.stride[1]
     alone = len(batches) * apart == 1  # then threads share the product
     filters_of = _in_parts if wide and not alone else _in_one
-    classes = [list(filters_of(g, w, beside, first, apart)) for first in range(apart)]
+    shape = g.groups, g.R, g.S, w.shape[1], len(w) // g.groups
+    taps, rows = filter_matrix(w, g.groups).reshape(shape), range(g.R)
+    classes = [filters_of(taps[:, i::apart], rows[i::apart], beside) for i in range(apart)]
     if n * g.P * g.Q >= ROWS:  # in the order that ``multiply`` is fastest with
-        classes = [[(np.ascontiguousarray(m), taps) for m, taps in parts] for parts in classes]
+        classes = [[(np.ascontiguousarray(m), places) for m, places in parts] for parts in classes]
 
     def task(index: int) -> None:
         batch, first = batches[index // apart], index % apart
@@ -64,14 +64,14 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
         frame = scratch("frame", (count, len(range(first, size[0], apart)), size[1], c), dtype)
         frame[...] = 0
         given = pixels(y[batch], g.groups)
-        for filters, taps in classes[first]:
+        for filters, places in classes[first]:
             shape = g.groups, filters.shape[1], given.shape[1], filters.shape[3]
             product = scratch("columns", shape, dtype)
             if alone:
                 products.matmul_each(given, filters[:, 0], product[:, 0])
             else:
                 multiply(given[:, None], filters, product)
-            for i, columns, r, s in taps:
+            for i, columns, r, s in places:
                 added = product[:, i, :, columns]
                 added = added.reshape(g.groups, count, g.P, g.Q, 1, -1, w.shape[1])
                 start = (r * g.dilation[0] - first) // apart, s * g.dilation[1]
@@ -86,34 +86,29 @@ def dgrad(g: Geometry, y, w, b=None, f: Activation = NONE) -> np.ndarray:
     return nchw(x)
 
 
-def _taps(g: Geometry, w: np.ndarray, first: int, apart: int) -> np.ndarray:
-    """Every ``apart``-th row of taps from ``first`` on: (groups, rows, S, C/groups, K/groups)."""
-    shape = g.groups, g.R, g.S, w.shape[1], len(w) // g.groups
-    return filter_matrix(w, g.groups).reshape(shape)[:, first::apart]
+# Filters from taps (groups, rows, S, C/groups, K/groups): as stacks (groups, matrices, K/groups,
+# columns), each with a list of (matrix, columns, r, s): where a tap is, or those from s on that are
+# added at once.
 
 
-# Filters as stacks (groups, matrices, K/groups, columns), each with a list of (matrix, columns, r,
-# s): where a tap is, or those from s on that are added at once.
-
-
-def _in_one(g: Geometry, w: np.ndarray, beside: int, first: int, apart: int) -> Iterator[tuple]:
+def _in_one(taps: np.ndarray, rows: range, beside: int) -> list[tuple]:
     """One matrix of all taps."""
-    taps, c = _taps(g, w, first, apart), w.shape[1]
-    matrix = taps.reshape(g.groups, 1, taps.shape[1] * g.S * c, taps.shape[4])
-    yield (
-        matrix.swapaxes(2, 3),
-        [
-            (0, slice((i * g.S + s) * c, (i * g.S + min(s + beside, g.S)) * c), r, s)
-            for i, r in enumerate(range(first, g.R, apart))
-            for s in range(0, g.S, beside)
-        ],
-    )
+    groups, _, side, c, k = taps.shape
+    matrix = taps.reshape(groups, 1, len(rows) * side * c, k)
+    places = [
+        (0, slice((i * side + s) * c, (i * side + min(s + beside, side)) * c), r, s)
+        for i, r in enumerate(rows)
+        for s in range(0, side, beside)
+    ]
+    return [(matrix.swapaxes(2, 3), places)]
 
 
-def _in_parts(g: Geometry, w: np.ndarray, beside: int, first: int, apart: int) -> Iterator[tuple]:
+def _in_parts(taps: np.ndarray, rows: range, beside: int) -> list[tuple]:
     """Taps that are added at once as a matrix; those of all rows are a stack."""
-    taps, rows = _taps(g, w, first, apart), range(first, g.R, apart)
-    for s in range(0, g.S, beside):
+    groups, _, side, c, k = taps.shape
+    parts = []
+    for s in range(0, side, beside):
         some = taps[:, :, s : s + beside]
-        matrix = some.reshape(g.groups, len(rows), some.shape[2] * some.shape[3], some.shape[4])
-        yield matrix.swapaxes(2, 3), [(i, slice(None), r, s) for i, r in enumerate(rows)]
+        matrix = some.reshape(groups, len(rows), some.shape[2] * c, k)
+        parts.append((matrix.swapaxes(2, 3), [(i, slice(None), r, s) for i, r in enumerate(rows)]))
+    return parts
